@@ -1,1 +1,0 @@
-"""peerstats.describe."""

@@ -1,0 +1,192 @@
+"""The structure around the numbers: which variables, levels, groups and terms a table may show.
+
+A block holds words and order, never a value. Its numbers are in `Results.numbers` under addresses
+that follow from the block by the conventions in each docstring, so the gate can merge or drop a
+row here and the tables follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ALL = "all"  # the column for everybody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A column of a descriptive table: a site, an exposure group, or everybody (`all`)."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A level of a variable, or a bin of a histogram."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineVariable:
+    """A variable of Table 1; for block B, variable V, group G and level L the addresses are
+
+    B.V.L.G.n, B.V.L.G.percent (levels); B.V.G.mean|sd|median|q1|q3|minimum|maximum (numeric);
+    B.V.bin.L.G.n (histogram, `bins`); B.V.G.answered, B.V.G.asked; B.V.smd.
+    """
+
+    name: str
+    label: str
+    numeric: bool
+    unit: str | None = None
+    levels: tuple[Item, ...] = ()
+    bins: tuple[Item, ...] = ()
+    sensitive: int = 0
+    skip_rule: str | None = None  # in words, when the item was not asked of everybody
+    by_group: bool = True  # False: only the column for everybody may be shown
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineBlock:
+    """Table 1. B.G.n is the number of women in group G."""
+
+    key: str
+    title: str
+    groups: tuple[Group, ...]  # `all` first
+    variables: tuple[BaselineVariable, ...]
+    by_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowBlock:
+    """Flow diagram: B.S.n for step S; `excluded` steps leave the flow."""
+
+    key: str
+    title: str
+    steps: tuple[tuple[str, str, bool], ...]  # key, label, excluded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingBlock:
+    """Missing values by type: B.V.rows|asked|answered|refused|dont_know|not_collected|unknown|
+    not_asked|not_applicable and B.V.answered_percent for variable V."""
+
+    key: str
+    title: str
+    variables: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRow:
+    """One finding; its numbers are B.R.count and B.R.checked under the row's key R."""
+
+    key: str
+    rule: str
+    severity: str
+    table: str
+    columns: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityBlock:
+    """Data quality: what the checks found, and what the reader accepted with a remark."""
+
+    key: str
+    title: str
+    rows: tuple[QualityRow, ...]
+    rules_run: int
+    notes: tuple[str, ...]
+    site_rates: tuple[tuple[str, Group], ...] = ()  # (row key, site): B.R.site.S.percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBlock:
+    """Scales: B.S.items|n|alpha|omega|mean|sd|floor|ceiling and B.S.I.item_rest for item I."""
+
+    key: str
+    title: str
+    scales: tuple[tuple[Item, tuple[Item, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermLevel:
+    """A row of a model table. `term` is the coefficient's name; None marks the reference row."""
+
+    key: str  # "" for a numeric covariate
+    label: str
+    term: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A covariate of a model; level L of variable V in model M has the addresses
+
+    M.V.L.or (the measure; `or`, `rr` or `b`), .low, .high, .p, .n, .events (numeric: no L), and
+    the same under M.crude for the model with this covariate alone.
+    """
+
+    variable: str
+    label: str
+    levels: tuple[TermLevel, ...]
+    exposure: bool = False
+    reason: str = ""  # why it is in the model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Something the table itself must say: a refusal or a fit that cannot be trusted.
+
+    `where` is a fit's key, or a fit's key and a term's variable ("m1.country_work").
+    """
+
+    where: str
+    sort: Literal["singular", "not_converged", "not_estimable", "no_p_value", "warning"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBlock:
+    """Univariable and multivariable estimates; M.n, M.events, M.loglik, and for factor F
+
+    M.F.groups, M.F.variance (.low, .high), M.F.icc, M.F.mor (.low, .high); the model without
+    covariates has the same under M.null.
+    """
+
+    key: str
+    title: str
+    outcome: str  # the outcome's variable
+    outcome_label: str
+    measure: Literal["or", "rr", "b"]
+    terms: tuple[Term, ...]
+    factors: tuple[Item, ...]  # grouping factors with a random intercept
+    fits: tuple[str, ...]  # keys of every fit shown
+    marks: tuple[Mark, ...] = ()
+    inference: tuple[tuple[str, str], ...] = ()  # (variable, method in words)
+    question: str = ""  # what a refused model would have answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupBlock:
+    """Conditional modes of one factor: B.G.mode (.low, .high) and B.G.n, ordered by mode."""
+
+    key: str
+    title: str
+    model: str
+    factor: str
+    factor_label: str
+    groups: tuple[Group, ...]
+
+
+Block = (
+    BaselineBlock
+    | FlowBlock
+    | MissingBlock
+    | QualityBlock
+    | ReliabilityBlock
+    | ModelBlock
+    | GroupBlock
+)
