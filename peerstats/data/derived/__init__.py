@@ -1,0 +1,1 @@
+"""peerstats.data.derived."""
