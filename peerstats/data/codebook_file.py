@@ -1,0 +1,437 @@
+"""Read `codebook.toml`, the standard one or a study's own, and report all its mistakes at once.
+
+Reading goes in four steps: text -> sections with line numbers; a study's lines laid over the
+standard ones (`extends = "standard"`); each line -> Field; then what only the whole can show
+(conditions, scales, keys that point to tables). Problems are collected, never raised one by one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from peerstats.data.codebook import (
+    MISSING_CODES,
+    Codebook,
+    Condition,
+    Field,
+    FieldType,
+    Level,
+    Recall,
+    Scale,
+    TableKeys,
+    parse_condition,
+)
+from peerstats.errors import Problem, UsageError, did_you_mean
+
+STANDARD = Path(__file__).with_name("codebook.toml")
+ROLES = (
+    *("eligibility", "exposure", "outcome", "mediator", "modifier", "covariate", "weight"),
+    "design",
+)
+SEVERITIES = ("error", "warn", "note", "off")
+
+_TOP = ("name", "extends", "aliases", "missing", "rules", "tables", "scales", "fields")
+_TEXT = ("label", "type", "unit", "recall", "question", "asked_if", "role", "scale", "column")
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys((*_TEXT, "format", "decimal", "thousands"), str),
+    **dict.fromkeys(("low", "high"), (int, float)),
+    **dict.fromkeys(("reverse", "required", "derived"), bool),
+    **dict.fromkeys(("missing", "aliases"), dict),
+    "levels": (dict, list),
+    "sensitive": int,
+}
+_YES_NO = (Level(value="0", label="No"), Level(value="1", label="Yes"))
+
+
+def read_codebook(path: Path | None = None) -> Codebook:
+    """Read the standard codebook, or a study's own from `path`.
+
+    Raises UsageError with every mistake found, each with file and line.
+
+    >>> read_codebook().fields["formality"].reference
+    'informal'
+    """
+    own = _read_file(STANDARD if path is None else path)
+    merged = own
+    if own.content.get("extends") is not None:
+        if own.content["extends"] != "standard":
+            own.say(
+                "extends", message='extends can only be "standard"; leave it out to stand alone.'
+            )
+        merged = _laid_over(_read_file(STANDARD), own)
+    for name in own.content:
+        if name not in _TOP:
+            own.say(name, message=f"Unknown entry '{name}'.{did_you_mean(name, _TOP)}")
+    codebook = _assemble(merged)
+    if merged.problems:
+        raise UsageError(*merged.problems)
+    return codebook
+
+
+# ----------------------------------------------------------------------------- 1. text -> sections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """One file's content, where each of its entries stands, and what is wrong with it."""
+
+    file: str
+    content: dict[str, Any]
+    lines: Mapping[tuple[str, ...], int]
+    problems: list[Problem] = field(default_factory=list)
+
+    def say(self, *path: str, message: str) -> None:
+        line = next(
+            (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1
+        )
+        self.problems.append(Problem(message=message, file=self.file, line=line))
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A top section; what is not a table of tables is reported and read as empty."""
+        section = self.content.get(name, {})
+        if not isinstance(section, dict):
+            self.say(name, message=f"'{name}' must be a table: [{name}].")
+            return {}
+        good = {}
+        for key, entry in section.items():
+            if isinstance(entry, dict):
+                good[key] = entry
+            else:
+                self.say(name, key, message=f"'{key}' must be a table: {key} = {{ … }}.")
+        return good
+
+
+def _read_file(path: Path) -> _Source:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        raise UsageError(f"There is no codebook '{path}'.{did_you_mean(path.name, near)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
+        raise UsageError(f"The codebook '{path}' {reason}.") from None
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+)", str(error))
+        line = int(place.group(1)) if place else None
+        said = re.sub(r"\s*\(at .*\)$", "", str(error))
+        raise UsageError(Problem(message=f"not TOML: {said}.", file=str(path), line=line)) from None
+    return _Source(
+        file=path.name if path == STANDARD else str(path), content=content, lines=_lines(text)
+    )
+
+
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """Line of every section and of every entry that starts a line, by its path."""
+    found: dict[tuple[str, ...], int] = {}
+    section: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if head := re.match(r"\s*\[+\s*([^\]#]+?)\s*\]", line):
+            section = tuple(part.strip(" \"'") for part in head.group(1).split("."))
+            found.setdefault(section, number)
+        elif entry := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            path = tuple(part.strip("\"'") for part in entry.group(1).split("."))
+            found.setdefault((*section, *path), number)
+    return found
+
+
+# ------------------------------------------------------------------- 2. a study over the standard
+
+
+def _laid_over(base: _Source, own: _Source) -> _Source:
+    """The standard's content with the study's on top; both keep their own line numbers."""
+    content = dict(base.content) | {
+        k: own.content[k] for k in ("name", "missing") if k in own.content
+    }
+    for name in ("rules",):
+        content[name] = {**base.content.get(name, {}), **own.content.get(name, {})}
+    for name in ("tables", "scales", "aliases"):
+        content[name] = _entrywise(base.section(name), own.section(name))
+    fields = base.section("fields")
+    for table, entries in own.section("fields").items():
+        fields[table] = _entrywise(fields.get(table, {}), entries)
+    content["fields"] = fields
+    return _Source(file=own.file, content=content, lines=own.lines, problems=own.problems)
+
+
+def _entrywise(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, entry in own.items():
+        old = base.get(name)
+        merged[name] = (
+            {**old, **entry} if isinstance(old, dict) and isinstance(entry, dict) else entry
+        )
+    return merged
+
+
+# --------------------------------------------------------------------------------- 3. line -> Field
+
+
+def _assemble(source: _Source) -> Codebook:
+    tables = _tables(source)
+    fields = _fields(source, tables)
+    _check_conditions(source, fields)
+    name = source.content.get("name", "study")
+    return Codebook(
+        name=str(name),
+        fields=fields,
+        keys=_keys(source, tables, fields),
+        scales=_scales(source, fields),
+        rules=_rules(source),
+        tables=tables,
+    )
+
+
+def _tables(source: _Source) -> dict[str, TableKeys]:
+    tables: dict[str, TableKeys] = {}
+    known = ("label", "key", "points_to")
+    for name, entry in source.section("tables").items():
+        for attribute in entry:
+            if attribute not in known:
+                hint = did_you_mean(attribute, known)
+                source.say("tables", name, message=f"table '{name}': unknown '{attribute}'.{hint}")
+        key, points_to = entry.get("key"), entry.get("points_to", {})
+        if not (isinstance(key, list) and key and all(isinstance(k, str) for k in key)):
+            source.say("tables", name, message=f"table '{name}': key must list its columns.")
+            continue
+        if not isinstance(points_to, dict):
+            source.say(
+                "tables", name, message=f"table '{name}': points_to = {{ column = \"table\" }}."
+            )
+            continue
+        tables[name] = TableKeys(
+            name=name, label=str(entry.get("label", name)), key=tuple(key), points_to=points_to
+        )
+    for name in ("participants", "sites"):
+        if name not in tables:
+            source.say("tables", message=f"[tables] must declare '{name}', with its key.")
+    return tables
+
+
+def _fields(source: _Source, tables: Mapping[str, TableKeys]) -> dict[str, Field]:
+    shared = source.content.get("missing", {})
+    booleans = source.section("aliases").get("boolean", {})
+    fields: dict[str, Field] = {}
+    for table, entries in source.section("fields").items():
+        if table not in tables:
+            hint = did_you_mean(table, tables)
+            source.say("fields", table, message=f"Unknown table '{table}'.{hint}")
+        for name, entry in entries.items():
+            where = ("fields", table, name)
+            if not isinstance(entry, dict):
+                source.say(
+                    *where, message=f"'{name}' must be a table: {name} = {{ label = …, type = … }}."
+                )
+                continue
+            if name in fields:
+                other = fields[name].table
+                source.say(*where, message=f"'{name}' is already a variable of table '{other}'.")
+                continue
+            if problems := list(_mistakes(name, entry)):
+                for message in problems:
+                    source.say(*where, message=f"'{name}': {message}")
+                continue
+            fields[name] = _field(name, table, entry, shared, booleans)
+    return fields
+
+
+def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
+    """Everything wrong with one line that can be seen from the line alone."""
+    found: list[str] = []
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        found.append("a name has letters, digits and _ and starts with a letter.")
+    for attribute, value in entry.items():
+        if attribute not in _KINDS:
+            found.append(f"unknown '{attribute}'.{did_you_mean(attribute, _KINDS)}")
+        elif not isinstance(value, _KINDS[attribute]) or (
+            isinstance(value, bool) and _KINDS[attribute] is not bool
+        ):
+            found.append(f"'{attribute}' has the wrong kind of value.")
+    if found:
+        return found
+    found += [f"'{a}' is missing." for a in ("label", "type") if a not in entry]
+    for attribute, allowed in (
+        ("type", get_args(FieldType)),
+        ("recall", get_args(Recall)),
+        ("role", ROLES),
+    ):
+        value = entry.get(attribute)
+        if value is not None and value not in allowed:
+            hint = did_you_mean(value, allowed) or f" One of: {', '.join(allowed)}."
+            found.append(f"unknown {attribute} '{value}'.{hint}")
+    return found or _wrong_values(entry)
+
+
+def _wrong_values(entry: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    kind, levels = entry["type"], _levels(entry)
+    if kind in ("category", "multi") and not levels:
+        found.append(f"a {kind} needs levels, the reference first.")
+    if levels and kind not in ("category", "multi", "ordinal", "boolean"):
+        found.append(f"a {kind} has no levels.")
+    if kind == "boolean" and {level.value for level in levels} != {"0", "1"}:
+        found.append("the levels of a boolean are 0 and 1.")
+    if entry.get("low", 0) > entry.get("high", float("inf")):
+        found.append("low is above high.")
+    if entry.get("sensitive", 0) not in (0, 1, 2):
+        found.append("sensitive is 0, 1 or 2.")
+    for code in entry.get("missing", {}).values():
+        if code not in MISSING_CODES:
+            found.append(f"unknown missing code '{code}'. One of: {', '.join(MISSING_CODES)}.")
+    values = [level.value for level in levels]
+    for target in entry.get("aliases", {}).values():
+        if str(target) not in values:
+            found.append(
+                f"an alias stands for '{target}', which is not a level.{did_you_mean(target, values)}"
+            )
+    for attribute, allowed in (("decimal", (".", ",")), ("thousands", (".", ",", " ", "'"))):
+        if attribute in entry and entry[attribute] not in allowed:
+            found.append(f"{attribute} must be one of {' '.join(map(repr, allowed))}.")
+    return found
+
+
+def _levels(entry: Mapping[str, Any]) -> tuple[Level, ...]:
+    """Levels as written, or No and Yes for a boolean without any."""
+    given = entry.get("levels")
+    if given is None:
+        return _YES_NO if entry.get("type") == "boolean" else ()
+    if isinstance(given, list):
+        given = {str(v): str(v).replace("_", " ").capitalize() for v in given}
+    return tuple(Level(value=str(v), label=str(label)) for v, label in given.items())
+
+
+def _field(
+    name: str,
+    table: str,
+    entry: Mapping[str, Any],
+    shared: Mapping[str, str],
+    booleans: Mapping[str, str],
+) -> Field:
+    given = {
+        k: v for k, v in entry.items() if k not in ("levels", "asked_if", "missing", "aliases")
+    }
+    words = booleans if entry["type"] == "boolean" else {}
+    aliases = {str(k): str(v) for k, v in {**words, **entry.get("aliases", {})}.items()}
+    missing = {**shared, **entry.get("missing", {})}
+    condition: Condition | None = None
+    if "asked_if" in entry:
+        try:
+            condition = parse_condition(entry["asked_if"])
+        except UsageError:  # reported with its line by _check_conditions
+            condition = None
+    return Field(
+        name=name,
+        table=table,
+        column=given.pop("column", name),
+        levels=_levels(entry),
+        asked_if=condition,
+        missing=missing or None,
+        aliases=aliases or None,
+        **cast(Any, given),
+    )
+
+
+# --------------------------------------------------------------- 4. what only the whole can show
+
+
+def _check_conditions(source: _Source, fields: Mapping[str, Field]) -> None:
+    for table, entries in source.section("fields").items():
+        for name, entry in entries.items():
+            if name not in fields or "asked_if" not in entry:
+                continue
+            where = ("fields", table, name)
+            try:
+                condition = parse_condition(entry["asked_if"])
+            except UsageError as error:
+                source.say(*where, message=f"'{name}': asked_if: {error}")
+                continue
+            gate = fields.get(condition.variable)
+            if gate is None:
+                hint = did_you_mean(condition.variable, fields)
+                source.say(
+                    *where,
+                    message=f"'{name}': asked_if: unknown variable '{condition.variable}'.{hint}",
+                )
+                continue
+            values = [level.value for level in gate.levels]
+            for value in condition.values:
+                if values and condition.operator in ("=", "!=", "in") and value not in values:
+                    hint = did_you_mean(value, values)
+                    source.say(
+                        *where,
+                        message=f"'{name}': asked_if: '{gate.name}' has no level '{value}'.{hint}",
+                    )
+
+
+def _keys(
+    source: _Source, tables: Mapping[str, TableKeys], fields: Mapping[str, Field]
+) -> dict[str, tuple[Field, ...]]:
+    keys: dict[str, tuple[Field, ...]] = {}
+    for name, table in tables.items():
+        for column, target in table.points_to.items():
+            if target not in tables:
+                hint = did_you_mean(target, tables)
+                source.say(
+                    "tables", name, message=f"'{column}' points to unknown table '{target}'.{hint}"
+                )
+        for column in (*table.key, *table.points_to):
+            if column not in fields:
+                hint = did_you_mean(column, fields)
+                source.say(
+                    "tables", name, message=f"table '{name}': key '{column}' is not declared.{hint}"
+                )
+        wanted = dict.fromkeys((*table.key, *table.points_to))
+        keys[name] = tuple(fields[c] for c in wanted if c in fields and fields[c].type == "key")
+    return keys
+
+
+def _scales(source: _Source, fields: Mapping[str, Field]) -> dict[str, Scale]:
+    declared = source.section("scales")
+    for item in fields.values():
+        if item.scale is not None and item.scale not in declared:
+            hint = did_you_mean(item.scale, declared)
+            source.say(
+                "fields",
+                item.table,
+                item.name,
+                message=f"'{item.name}': unknown scale '{item.scale}'.{hint}",
+            )
+    scales = {}
+    known = ("label", "low", "high", "least_share", "score")
+    for name, entry in declared.items():
+        for attribute in entry:
+            if attribute not in known:
+                hint = did_you_mean(attribute, known)
+                source.say("scales", name, message=f"scale '{name}': unknown '{attribute}'.{hint}")
+        if not all(isinstance(entry.get(bound), (int, float)) for bound in ("low", "high")):
+            source.say(
+                "scales", name, message=f"scale '{name}': low and high of one item are needed."
+            )
+            continue
+        scales[name] = Scale(
+            name=name,
+            label=str(entry.get("label", name)),
+            items=tuple(f.name for f in fields.values() if f.scale == name),
+            low=entry["low"],
+            high=entry["high"],
+            least_share=entry.get("least_share", 0.5),
+            score=entry.get("score"),
+        )
+    return scales
+
+
+def _rules(source: _Source) -> dict[str, str]:
+    rules = source.content.get("rules", {})
+    for rule, severity in rules.items():
+        if severity not in SEVERITIES:
+            hint = did_you_mean(str(severity), SEVERITIES) or f" One of: {', '.join(SEVERITIES)}."
+            source.say(
+                "rules", rule, message=f"rule '{rule}': unknown severity '{severity}'.{hint}"
+            )
+    return dict(rules)
