@@ -1,1 +1,1 @@
-"""peerstats.spec."""
+"""The analysis file as a value; unknown keys are errors."""

@@ -1,0 +1,48 @@
+"""peerstats: honest mixed-model statistics for follow-up surveys at a few sites.
+
+The library's door. Names are looked up on first use, so that `import peerstats` stays fast:
+numpy, pandas and statsmodels are loaded when the first of them is needed.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from peerstats.model.fit import fit as fit
+    from peerstats.pipeline.door import load_study as load_study
+    from peerstats.pipeline.door import run as run
+
+_HOME = {
+    "fit": "peerstats.model.fit",
+    "load_study": "peerstats.pipeline.door",
+    "run": "peerstats.pipeline.door",
+}
+
+__all__ = ["__version__", "fit", "load_study", "run"]
+
+
+class _Door(ModuleType):
+    """This module, where importing the command line `peerstats.run` leaves `run()` in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'peerstats' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
