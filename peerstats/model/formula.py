@@ -120,8 +120,10 @@ def parse_formula(text: str) -> Formula:
     if tree.left is None:
         refuse("the outcome is missing; write outcome ~ covariates.")
     response, failures = _read_outcome(tree.left)
-    parts = [(sign, node) for sign, node in _parts(tree.right)]
-    fixed = [(s, n) for s, n in parts if not isinstance(n, Bar) and not _is_offset(n)]
+    parts = _parts(tree.right)
+    fixed: list[tuple[str, Node]] = [
+        (s, n) for s, n in parts if not isinstance(n, Bar) and not _is_offset(n)
+    ]
     if any(sign == "-" for sign, node in parts if isinstance(node, Bar) or _is_offset(node)):
         refuse("a random term or an offset cannot be subtracted; leave it out instead.")
     formula = Formula(

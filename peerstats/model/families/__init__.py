@@ -1,1 +1,47 @@
-"""peerstats.model.families."""
+"""Outcome families: one file each, and the registry that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from peerstats.errors import UsageError, did_you_mean
+from peerstats.model.families import binomial as _binomial
+from peerstats.model.families import gaussian as _gaussian
+from peerstats.model.families import poisson as _poisson
+from peerstats.model.families.family import Family
+
+# Name -> the function that makes the family, and its links with the default first.
+FAMILIES: Mapping[str, tuple[Callable[..., Family], tuple[str, ...]]] = {
+    "binomial": (_binomial.binomial, tuple(_binomial.LINKS)),
+    "gaussian": (_gaussian.gaussian, _gaussian.LINKS),
+    "poisson": (_poisson.poisson, _poisson.LINKS),
+}
+
+
+def find_family(family: str | Family, link: str | None = None) -> Family:
+    """Return the family of that name and link (its default link when None).
+
+    Raises UsageError with the nearest known name.
+
+    >>> find_family("binomial").link
+    'logit'
+    """
+    if isinstance(family, Family):
+        if link not in (None, family.link):
+            raise UsageError(f"The family already has the link '{family.link}'; leave link out.")
+        return family
+    if family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise UsageError(
+            f"Unknown family '{family}' (known: {known}).{did_you_mean(family, FAMILIES)}"
+        )
+    make, links = FAMILIES[family]
+    if link is not None and link not in links:
+        raise UsageError(
+            f"Family '{family}' has no link '{link}' (known: {', '.join(links)})."
+            f"{did_you_mean(link, links)}"
+        )
+    return make(link or links[0])
+
+
+__all__ = ["FAMILIES", "Family", "find_family"]

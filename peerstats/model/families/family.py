@@ -1,0 +1,69 @@
+"""What an outcome is: its likelihood and derivatives in the linear predictor.
+
+Notation: y the outcome (a proportion of successes when there are trials), η the linear predictor,
+m the weight of a row (trials x frequency). A family gives, row by row,
+
+    kernel  l(y, η, m)   log-likelihood without the terms that do not depend on η
+    r  = dl/dη           W = -d²l/dη²  (observed, not expected)           W' = dW/dη
+
+and the constant apart, so that an engine adds it once. Families know nothing of groups or
+matrices; engines know nothing of links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LARGEST_EXPONENT = 700.0  # exp() of more overflows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Family:
+    """One outcome family with its link.
+
+    `slopes(y, eta, m)` returns (kernel, r, W) and `third(y, eta, m)` returns W', each (n,).
+    `constant(y, weights, trials)` returns the rows' terms without η. `check(y)` returns None or
+    what is wrong with the outcome's codes. `inverse(eta)` is the mean, `variance(mu)` its variance
+    function, `start(y, m)` a first linear predictor. `latent_variance` is the residual variance on
+    the link's scale (π²/3 for logit), None where the link has no latent variable.
+    """
+
+    name: str
+    link: str
+    slopes: Callable[[Array, Array, Array], tuple[Array, Array, Array]]
+    third: Callable[[Array, Array, Array], Array]
+    constant: Callable[[Array, Array, Array], Array]
+    inverse: Callable[[Array], Array]
+    variance: Callable[[Array], Array]
+    start: Callable[[Array, Array], Array]
+    check: Callable[[Array], str | None]
+    latent_variance: float | None = None
+    has_trials: bool = False
+    has_dispersion: bool = False
+    # Rows with equal η may be summed to one row with mean outcome and summed weight.
+    sums_up: bool = True
+
+    def loglik(
+        self,
+        y: Array,
+        eta: Array,
+        weights: Array | None = None,
+        trials: Array | None = None,
+    ) -> float:
+        """Return the log-likelihood with every constant, so that it compares across programs.
+
+        `y` are proportions when `trials` is given. Dispersion, where there is one, is 1.
+        """
+        w = np.ones_like(y) if weights is None else weights
+        n = np.ones_like(y) if trials is None else trials
+        rows = self.slopes(y, eta, w * n)[0] + self.constant(y, w, n)
+        return float(rows.sum())
+
+    def __repr__(self) -> str:
+        return f"<Family: {self.name}({self.link})>"

@@ -1,0 +1,56 @@
+"""Counts with variance equal to the mean, log link (McCullagh & Nelder 1989, ch. 6)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import gammaln
+
+from peerstats.model.families.family import LARGEST_EXPONENT, Array, Family
+
+LINKS = ("log",)
+
+
+def _mean(eta: Array) -> Array:
+    return np.exp(np.clip(eta, -LARGEST_EXPONENT, LARGEST_EXPONENT / 4))
+
+
+def slopes(y: Array, eta: Array, m: Array) -> tuple[Array, Array, Array]:
+    """Kernel m(yη - μ), r = m(y - μ), W = mμ."""
+    mu = _mean(eta)
+    return m * (y * eta - mu), m * (y - mu), m * mu
+
+
+def third(y: Array, eta: Array, m: Array) -> Array:
+    """W' = mμ."""
+    return m * _mean(eta)
+
+
+def constant(y: Array, weights: Array, trials: Array) -> Array:
+    """Minus log y!."""
+    return -weights * gammaln(y + 1)
+
+
+def check(y: Array) -> str | None:
+    """None when every value is a count."""
+    if np.any(y < 0) or np.any(y != np.round(y)):
+        return "must be counts (0, 1, 2, ...), but negative or broken numbers were found"
+    return None
+
+
+def poisson(link: str = "log") -> Family:
+    """Return the Poisson family.
+
+    >>> poisson()
+    <Family: poisson(log)>
+    """
+    return Family(
+        name="poisson",
+        link=link,
+        slopes=slopes,
+        third=third,
+        constant=constant,
+        inverse=_mean,
+        variance=lambda mu: mu,
+        start=lambda y, m: np.log(y + 0.5),
+        check=check,
+    )
