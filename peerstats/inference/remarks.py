@@ -1,0 +1,102 @@
+"""What has to be said beside the numbers of a fit with few sites, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from peerstats.inference.estimates import Estimate, Remark
+from peerstats.inference.layout import Level
+from peerstats.inference.method import Question
+
+if TYPE_CHECKING:
+    from peerstats.model.fit import Fit
+
+FEW_FOR_VARIANCE = 5  # groups below which a between-group variance is no finding
+FEW_FOR_CLUSTERED = 8  # sites below which Wald intervals of clustered covariates are too narrow
+FEW_FOR_SITE_LEVEL = 10  # between-within t was found to hold its level down to 10 clusters
+AT_ZERO = 1e-4  # standard deviation, in units of the residual one, that counts as zero (as in lme4)
+
+
+def remarks(question: Question, rows: list[Estimate]) -> tuple[Remark, ...]:
+    """Return every remark of a fit: about the fit, then grouping factors, then coefficients."""
+    return (
+        *_about_fit(question),
+        *_about_factors(question.fit),
+        *_about_coefficients(question, rows),
+    )
+
+
+def _about_fit(question: Question) -> Iterator[Remark]:
+    top = question.where.top
+    if top is not None and top.count > 1 and not question.models(0):
+        sentence = (
+            f"The model has no effect of {top.noun}, so its intervals ignore that women of one "
+            f"{top.noun} are alike."
+        )
+        yield Remark(about=None, sort="warning", sentence=sentence)
+
+
+def _about_factors(fit: Fit) -> Iterator[Remark]:
+    for factor, count in fit.groups.items():
+        noun = factor_noun(factor)
+        if at_zero(fit, factor):
+            sentence = (
+                f"The between-{noun} variance is estimated at zero: with {count} {noun}s this "
+                f"happens also where {noun}s differ, so it does not show absence of clustering."
+            )
+            yield Remark(about=factor, sort="singular", sentence=sentence)
+        if count < FEW_FOR_VARIANCE:
+            sentence = (
+                f"With {count} {noun}s the between-{noun} variance and the measures made of it "
+                "are not reported: so few groups cannot show how much groups differ."
+            )
+            yield Remark(about=factor, sort="few_groups", sentence=sentence)
+
+
+def _about_coefficients(question: Question, rows: list[Estimate]) -> Iterator[Remark]:
+    top = question.where.top
+    for position, row in enumerate(rows):
+        if top is None or not question.fit.design.columns[position].variables:
+            continue  # nothing to say of an intercept
+        if row.reason:
+            yield Remark(about=row.term, sort="no_p_value", sentence=f"{row.reason}.")
+        for sentence in _few_sites(question, position, top, refused=bool(row.reason)):
+            yield Remark(about=row.term, sort="warning", sentence=sentence)
+
+
+def _few_sites(question: Question, position: int, top: Level, *, refused: bool) -> Iterator[str]:
+    kind, noun = question.kinds[position], top.noun
+    if question.is_site_effect(position):
+        return
+    if kind.only_one:
+        yield f"It varies inside a single {noun} only and is judged like a {noun}-level covariate."
+    fixed = not top.random and question.models(0)
+    if kind.variation == "clustered" and top.count < FEW_FOR_CLUSTERED and not fixed:
+        yield (
+            f"Its values cluster in {noun}s, and with {top.count} {noun}s its interval may be "
+            "too narrow."
+        )
+    few_levels = kind.variation == "constant" and top.count < FEW_FOR_SITE_LEVEL
+    if few_levels and not refused:
+        yield (
+            f"It is constant within every {noun}, and with {top.count} {noun}s its interval may "
+            "be too narrow."
+        )
+
+
+def at_zero(fit: Fit, factor: str) -> bool:
+    """Whether every standard deviation of a grouping factor is estimated at zero."""
+    sds = fit.varcorr.loc[fit.varcorr["group"] == factor, "sd"]
+    residual = fit.varcorr.loc[fit.varcorr["group"] == "Residual", "sd"]
+    unit = float(residual.iloc[0]) if len(residual) else 1.0
+    return bool(len(sds)) and float(sds.max()) < AT_ZERO * unit
+
+
+def factor_noun(factor: str) -> str:
+    """The word for one group of a grouping factor: "venue" for `site_id:venue_id`.
+
+    >>> factor_noun("site_id:venue_id")
+    'venue'
+    """
+    return factor.split(":")[-1].removesuffix("_id").replace("_", " ")
