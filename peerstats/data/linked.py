@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -19,25 +19,30 @@ KEYS: tuple[tuple[str, str], ...] = (
 )
 
 
-def link(tables: Mapping[str, Table], name: str) -> Table:
+def link(tables: Mapping[str, Table], name: str, columns: Collection[str] | None = None) -> Table:
     """Return table `name` with every column of its parents; rows, order and index stay.
 
-    A row whose key is absent or unknown gets NaN with code `.m` in the parent's columns. Where a
-    parent has a key twice the first row counts; the reader refuses such tables before this.
+    With `columns`, only those are brought (keys come along), which is faster on large tables. A row
+    whose key is absent or unknown gets NaN with code `.m` in the parent's columns. Where a parent
+    has a key twice the first row counts; the reader refuses such tables before this.
     """
     start = tables[name]
-    values, codes = start.values.copy(), start.codes.copy()
+    keep = None if columns is None else {*columns, *(key for key, _ in KEYS)}
+    own = [c for c in start.values.columns if keep is None or c in keep]
+    values, codes = start.values[own], start.codes[own]
     for key, parent in KEYS:
         if parent == name or parent not in tables or key not in values.columns:
             continue
         table = tables[parent]
         new = [c for c in table.values.columns if c not in values.columns]
+        new = [c for c in new if keep is None or c in keep]
         if not new or key not in table.values.columns:
             continue
         place = positions(table.values[key], values[key])
         values = pd.concat([values, _take(table.values[new], place, values.index)], axis=1)
         taken = _take(table.codes[new], place, values.index)
-        codes = pd.concat([codes, taken.mask(place.eq(-1).to_numpy()[:, None], ".m")], axis=1)
+        taken.loc[place.eq(-1).to_numpy()] = ".m"
+        codes = pd.concat([codes, taken], axis=1)
     return Table(name=name, values=values, codes=codes)
 
 

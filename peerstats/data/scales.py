@@ -126,7 +126,7 @@ def reliability(
     heywood: tuple[str, ...] = ()
     if not note and x.shape[1] > 2:
         loadings, capped = one_factor(covariance)
-        heywood = tuple(n for n, c in zip(full.columns, capped, strict=True) if c)
+        heywood = tuple(str(n) for n, c in zip(full.columns, capped, strict=True) if c)
     low, high = _bounds(turned, scale)
     total = x.sum(axis=1)
     return Reliability(
