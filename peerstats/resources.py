@@ -15,3 +15,9 @@ def shipped(folder: Literal["analyses", "reports"]) -> Path:
     """
     inside = PACKAGE / folder
     return inside if inside.is_dir() else PACKAGE.parent / folder
+
+
+def embedded() -> dict[str, Path]:
+    """Return the folders of the embedded real studies by name; each has a codebook and its CSVs."""
+    root = PACKAGE / "data" / "embedded"
+    return {folder.name: folder for folder in sorted(root.iterdir()) if folder.is_dir()}
