@@ -110,7 +110,9 @@ def _work(seed: int, crossed: Bools, clients: Ints) -> dict[str, Texts]:
     }
 
 
-def draw_work_history(seed: int, women: Women, encounters: Encounters) -> dict[str, Texts]:
+def draw_work_history(
+    seed: int, women: Women, encounters: Encounters, venue_id: Texts
+) -> dict[str, Texts]:
     """Return the periods of work before each first visit, one row per venue she worked at.
 
     Shares of working time sum to 1. The venue of recruitment comes last and has at least half; the
@@ -131,7 +133,7 @@ def draw_work_history(seed: int, women: Women, encounters: Encounters) -> dict[s
     start = np.maximum(end - np.where(last & (count[woman] == 1), 26, 3) * 7, 0)
     return {
         "participant_id": women.columns["participant_id"][woman],
-        "venue": np.where(last, home, other),
+        "venue_id": venue_id[np.where(last, home, other)],
         "period_start": days(start),
         "period_end": days(end),
         "work_share": decimals(tenths / 10),
