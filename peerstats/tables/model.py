@@ -1,0 +1,229 @@
+"""Univariable and multivariable estimates side by side, with the random part below them.
+
+A refusal or an untrustworthy fit is marked where the reader looks: on the estimate, the p-value,
+the variance or the column, with its sentence as a note (see `tables.marks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from peerstats.results import Results, address
+from peerstats.results.blocks import Item, ModelBlock, Term, TermLevel
+from peerstats.tables.block import block_of
+from peerstats.tables.cells import (
+    NBSP,
+    Notes,
+    any_has,
+    estimate,
+    fraction,
+    interval,
+    number,
+    withheld_note,
+)
+from peerstats.tables.marks import place, sentences, unplaced
+from peerstats.tables.table import EMPTY, Cell, Column, Note, Row, Table
+
+MEASURES = {"or": "OR", "rr": "RR", "b": "Difference"}
+ABBREVIATIONS = {
+    "or": "OR: odds ratio. CI: confidence interval.",
+    "rr": "RR: rate ratio. CI: confidence interval.",
+    "b": "CI: confidence interval.",
+}
+MEDIAN = {"or": "Median odds ratio", "rr": "Median rate ratio", "b": "Median difference"}
+REFERENCE: Cell = ("Reference",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Which columns this model's numbers fill."""
+
+    events: bool
+    crude: bool
+    crude_p: bool
+    p: bool
+
+
+def build(results: Results, key: str) -> Table:
+    """Events/N, crude and adjusted measure with CI and p for every level; then the random part."""
+    block = block_of(results, key, ModelBlock)
+    shape, notes = _shape(results, block), Notes()
+    columns = _columns(block, shape, notes)
+    rows = (
+        *(row for term in block.terms for row in _term_rows(results, block, term, (shape, notes))),
+        *_random_rows(results, block, shape, notes),
+        *_size_rows(results, block, shape),
+    )
+    general = [Note(text=(ABBREVIATIONS[block.measure],))]
+    if any(term.exposure for term in block.terms):
+        general.append(_exposure_note(block))
+    general += [Note(text=(sentence,)) for sentence in unplaced(block, notes)]
+    return Table(
+        key=f"model-{key}",
+        title=block.title,
+        stub="Characteristic",
+        columns=columns,
+        rows=rows,
+        notes=(
+            *general,
+            *notes.notes,
+            *withheld_note(results, tuple(c for row in rows for c in row.cells)),
+        ),
+    )
+
+
+def _shape(results: Results, block: ModelBlock) -> Shape:
+    """Look which numbers exist, and which columns a mark needs."""
+    levels = [(t, level) for t in block.terms for level in t.levels]
+    at = [(base_of(block, t, v), base_of(block, t, v, crude=True)) for t, v in levels]
+    null = [address(block.key, "null", f.key, "variance") for f in block.factors]
+    marked = {place(block, mark)[::2] for mark in block.marks}
+    crude = any_has(results, *(f"{c}.{block.measure}" for _, c in at), *null)
+    crude = crude or bool({side for side, _ in marked} & {"crude", "null"})
+    return Shape(
+        events=any_has(results, *(f"{a}.events" for a, _ in at)),
+        crude=crude,
+        crude_p=any_has(results, *(f"{c}.p" for _, c in at)) or ("crude", "p") in marked,
+        p=any_has(results, *(f"{a}.p" for a, _ in at)) or ("adjusted", "p") in marked,
+    )
+
+
+def base_of(block: ModelBlock, term: Term, level: TermLevel, crude: bool = False) -> str:
+    """The address under which a level's numbers stand: M.V.L or M.crude.V.L, without L if numeric.
+
+    A numeric covariate's only level has an empty key.
+    """
+    first = (block.key, "crude") if crude else (block.key,)
+    return address(*first, term.variable, *((level.key,) if level.key else ()))
+
+
+def _columns(block: ModelBlock, shape: Shape, notes: Notes) -> tuple[Column, ...]:
+    """Events/N, then crude and adjusted estimates each with its p-value."""
+    measure = f"{MEASURES[block.measure]} (95%{NBSP}CI)"
+    size = "Events/N" if shape.events else "N"
+    columns = [Column(key="n", label=(size,))]
+    for side, group, wanted, with_p in (
+        ("crude", "Univariable", shape.crude, shape.crude_p),
+        ("adjusted", "Multivariable", True, shape.p),
+    ):
+        if not wanted:
+            continue
+        marks = notes.mark(*sentences(block, side, "", "estimate"))
+        columns.append(Column(key=side, label=(measure, *marks), group=group))
+        if with_p:
+            marks = notes.mark(*sentences(block, side, "", "p"))
+            columns.append(Column(key=f"{side}_p", label=("p", *marks), group=group))
+    return tuple(columns)
+
+
+def _fill(shape: Shape, size: Cell, crude: tuple[Cell, Cell], adjusted: tuple[Cell, Cell]) -> tuple[
+    Cell, ...
+]:  # fmt: skip
+    """Lay cells out over the columns that exist."""
+    cells = [size]
+    if shape.crude:
+        cells += crude if shape.crude_p else crude[:1]
+    return (*cells, *(adjusted if shape.p else adjusted[:1]))
+
+
+def _term_rows(
+    results: Results, block: ModelBlock, term: Term, layout: tuple[Shape, Notes]
+) -> Iterator[Row]:
+    """A numeric covariate is one row; a categorical one has a header and a row a level."""
+    if len(term.levels) == 1 and not term.levels[0].key:
+        level = term.levels[0]
+        label = term.label if level.label in ("", term.label) else f"{term.label}, {level.label}"
+        yield _level_row(results, block, term, (level, label, 0), layout)
+        return
+    yield Row(kind="header", label=(term.label,))
+    for level in term.levels:
+        yield _level_row(results, block, term, (level, level.label, 1), layout)
+
+
+def _level_row(
+    results: Results,
+    block: ModelBlock,
+    term: Term,
+    line: tuple[TermLevel, str, int],
+    layout: tuple[Shape, Notes],
+) -> Row:
+    """Events/N and both estimates of one level; the reference row says so."""
+    (level, label, indent), (shape, notes) = line, layout
+    bases = {"adjusted": base_of(block, term, level)}
+    bases["crude"] = base_of(block, term, level, crude=True)
+    at = bases["adjusted"]
+    size = (
+        fraction(results, f"{at}.events", f"{at}.n") if shape.events else number(results, f"{at}.n")
+    )
+    if level.term is None:
+        cells = _fill(shape, size, (REFERENCE, EMPTY), (REFERENCE, EMPTY))
+        return Row(kind="reference", label=(label,), cells=cells, indent=indent)
+    pairs = {}
+    for side in ("crude", "adjusted"):
+        marks = [
+            notes.mark(*sentences(block, side, term.variable, spot)) for spot in ("estimate", "p")
+        ]
+        pairs[side] = (
+            (*estimate(results, bases[side], block.measure), *marks[0]),
+            (*number(results, f"{bases[side]}.p"), *marks[1]),
+        )
+    cells = _fill(shape, size, pairs["crude"], pairs["adjusted"])
+    return Row(label=(label,), cells=cells, indent=indent)
+
+
+def _random_rows(results: Results, block: ModelBlock, shape: Shape, notes: Notes) -> Iterator[Row]:
+    """Variance, ICC, median ratio and number of groups, without and with the covariates."""
+    if not block.factors:
+        return
+    null: Cell = ("no covariates",) if shape.crude else EMPTY
+    cells = _fill(shape, EMPTY, (null, EMPTY), (("all covariates",), EMPTY))
+    yield Row(kind="section", label=("Between-group variation",), cells=cells)
+    for factor in block.factors:
+        for name, label in _random_lines(block, factor):
+            pair = {}
+            for side, first in (("null", (block.key, "null")), ("adjusted", (block.key,))):
+                at = address(*first, factor.key, name)
+                spot = sentences(block, side, "", "variance") if name == "variance" else ()
+                pair[side] = (*interval(results, at), *notes.mark(*spot))
+            if any_has(
+                results, *(address(block.key, *n, factor.key, name) for n in ((), ("null",)))
+            ):
+                cells = _fill(shape, EMPTY, (pair["null"], EMPTY), (pair["adjusted"], EMPTY))
+                yield Row(label=(label,), cells=cells, indent=1)
+
+
+def _random_lines(block: ModelBlock, factor: Item) -> tuple[tuple[str, str], ...]:
+    """Name in the address and label of each measure of variation."""
+    word = factor.label[:1].lower() + factor.label[1:]
+    return (
+        ("variance", f"Between-{word} variance (95%{NBSP}CI)"),
+        ("icc", f"Intraclass correlation, {word}"),
+        ("mor", f"{MEDIAN[block.measure]}, {word} (95%{NBSP}CI)"),
+        ("groups", f"Number of groups, {word}"),
+    )
+
+
+def _size_rows(results: Results, block: ModelBlock, shape: Shape) -> Iterator[Row]:
+    """Women, events and log-likelihood of the models whose variation is shown above."""
+    lines = (("n", "Women"), ("events", "Women with the outcome"), ("loglik", "Log-likelihood"))
+    found = [(n, label) for n, label in lines if results.has(address(block.key, n))]
+    if found and not block.factors:
+        yield Row(kind="section", label=("Model",))
+    for name, label in found:
+        at = address(block.key, "null", name)
+        null = number(results, at) if results.has(at) else EMPTY
+        adjusted = number(results, address(block.key, name))
+        cells = _fill(shape, EMPTY, (null, EMPTY), (adjusted, EMPTY))
+        yield Row(label=(label,), cells=cells, indent=1)
+
+
+def _exposure_note(block: ModelBlock) -> Note:
+    """Keep readers from taking every row for an answer (the "Table 2 fallacy")."""
+    names = " and ".join(term.label for term in block.terms if term.exposure)
+    return Note(
+        text=(
+            f"Exposure: {names}. The other rows are what the model adjusts for; adjustment was "
+            "not chosen for them, and their estimates answer no question of their own.",
+        )
+    )
