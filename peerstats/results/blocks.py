@@ -58,6 +58,7 @@ class BaselineBlock:
     groups: tuple[Group, ...]  # `all` first
     variables: tuple[BaselineVariable, ...]
     by_label: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
