@@ -13,7 +13,6 @@ from peerstats.data.synthetic.streams import (
     Ints,
     Texts,
     at_least_one,
-    choose,
     expit,
     pick,
     stream,
@@ -54,7 +53,9 @@ def draw_encounters(seed: int, places: Places, women: Women) -> Encounters:
     informal, recent = ~women.formal[woman], women.recent[woman]
     mobile = rng.random(len(woman)) < expit(-0.8 + 0.6 * informal + 0.4 * recent)
     moves = at_least_one(rng, MOBILE_PARTS, mobile)
-    n_venues = np.where(moves[:, 2], 3 + rng.poisson(0.7, len(woman)), 1 + (rng.random(len(woman)) < 0.15))
+    n_venues = np.where(
+        moves[:, 2], 3 + rng.poisson(0.7, len(woman)), 1 + (rng.random(len(woman)) < 0.15)
+    )
     rng = stream(seed, "visits", "clients")
     clients = rng.poisson(rng.gamma(3.0, 4.5, len(woman))) * (rng.random(len(woman)) >= 0.02)
     keys = {
@@ -83,7 +84,7 @@ def draw_encounters(seed: int, places: Places, women: Women) -> Encounters:
 
 
 def _places_of_work(seed: int, places: Places, venue: Ints) -> dict[str, Texts]:
-    """Solicitation is mostly where she was recruited; from outdoors, service is mostly elsewhere."""
+    """Solicit where she was recruited; serve there too, or in a room, mostly so from outdoors."""
     rng = stream(seed, "visits", "places")
     kind, size = places.venue_type[venue], len(venue)
     rooms = np.array([VENUE_TYPES.index(name) for name in ("hotel_motel", "rented_room")])

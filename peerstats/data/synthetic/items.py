@@ -69,11 +69,11 @@ def item_columns(
     woman = encounters.woman
     x = {
         "support": support.latent,
-        "informal": ~women.formal[woman] - 0.5,
-        "mex": women.mex[woman] - 0.5,
-        "recent": women.recent[woman] * 1.0,
-        "new_sw": women.new_sw[woman] * 1.0,
-        "deported": women.deported[woman] - 0.5,
+        "informal": (~women.formal[woman]).astype(np.float64) - 0.5,
+        "mex": women.mex[woman].astype(np.float64) - 0.5,
+        "recent": women.recent[woman].astype(np.float64),
+        "new_sw": women.new_sw[woman].astype(np.float64),
+        "deported": women.deported[woman].astype(np.float64) - 0.5,
     }
     columns: dict[str, Texts] = {}
     for scale in SCALES:
@@ -133,12 +133,20 @@ def _knowledge(seed: int, x: Mapping[str, Floats], support: Support) -> dict[str
     rng = stream(seed, "visits", "knowledge")
     size = len(support.ps_z)
     skill = 0.25 * support.ps_z - 0.4 * x["new_sw"]
-    first = choose(rng, ((34, 4, 22, 14, 8, 8, 10), (24, 18, 30, 12, 5, 6, 5)), (x["informal"] < 0).astype(int))
+    first = choose(
+        rng, ((34, 4, 22, 14, 8, 8, 10), (24, 18, 30, 12, 5, 6, 5)), (x["informal"] < 0).astype(int)
+    )
     return {
-        "condom_self_efficacy": digits(rng.binomial(10, expit(0.9 + skill + 0.5 * rng.standard_normal(size)))),
-        "hiv_knowledge": digits(rng.binomial(18, expit(0.8 + skill + 0.4 * rng.standard_normal(size)))),
+        "condom_self_efficacy": digits(
+            rng.binomial(10, expit(0.9 + skill + 0.5 * rng.standard_normal(size)))
+        ),
+        "hiv_knowledge": digits(
+            rng.binomial(18, expit(0.8 + skill + 0.4 * rng.standard_normal(size)))
+        ),
         "condom_demo_ever": digits(support.received[:, 6] | (rng.random(size) < 0.35)),
-        "source_first_info": names(("peer", "manager", "clinic", "ngo", "family", "media", "none"), first),
+        "source_first_info": names(
+            ("peer", "manager", "clinic", "ngo", "family", "media", "none"), first
+        ),
     }
 
 

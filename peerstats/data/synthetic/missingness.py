@@ -1,10 +1,10 @@
 """What is lost from the border profile, and why, with its typed code.
 
-Refusals depend on the site and the interviewer (missing at random given both). Refusing to speak of
-one perpetrator's violence is more likely when it happened (VIOLENCE_DELTA on the log-odds scale, not
-at random). Years in the city are not known to 6 %, and the stigma block was not collected at one
-site in twelve. An answer that was never asked for (".a", ".n") stays so; where the answer to a gate
-is lost, the answers behind it are lost with it.
+Refusals depend on the site and the interviewer (missing at random given both). Refusing to speak
+of one perpetrator's violence is more likely when it happened (VIOLENCE_DELTA on the log-odds scale,
+not at random). Years in the city are not known to 6 %, and the stigma block was not collected at
+one site in twelve. An answer that was never asked for (".a", ".n") stays so; where the answer to a
+gate is lost, the answers behind it are lost with it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ VENUE_TYPES = (
     "bar", "cantina", "nightclub", "brothel_house", "hotel_motel", "rented_room", "street", "park",
     "vehicle_trailer", "own_home", "online_phone",
 )  # fmt: skip
-# Informal first, formal second. An informal bar exists (it raises a remark); a formal street does not.
+# Informal, then formal. An informal bar exists (it raises a remark); a formal street does not.
 VENUE_TYPE_SHARES = (
     (6, 5, 0, 4, 18, 14, 34, 10, 4, 2, 3),
     (36, 34, 20, 10, 0, 0, 0, 0, 0, 0, 0),

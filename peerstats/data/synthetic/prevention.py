@@ -76,7 +76,9 @@ def testing_columns(
         "hiv_test_ever": digits(ever),
         "months_since_test": asked(ever, _in_words(months)),
         "sti_screen_6m": digits(rng.random(size) < np.where(half, 0.75, 0.15)),
-        "test_reason": asked(ever, names(("permit", "symptoms", "peer", "pregnancy", "ngo"), reason)),
+        "test_reason": asked(
+            ever, names(("permit", "symptoms", "peer", "pregnancy", "ngo"), reason)
+        ),
         "test_voluntary": asked(ever, digits(voluntary)),
         "health_permit": names(("none", "expired", "valid"), permit),
         "hiv_status_self": names(("neg", "pos", "unknown"), status),

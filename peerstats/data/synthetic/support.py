@@ -4,10 +4,10 @@ The latent tendency is
 
     L = b'x + u_site + v_venue + e,   x = formal, mex, recent, new_sw, mobile, min(years, 10)/5,
 
-standardised over first visits. The number of acts received is L on a scale of 0 to 23, rounded; which
-acts they are is drawn without replacement with weights for how common each is (the Gumbel top-k
-draw: rank log weight + Gumbel noise). `ps_z` is the standardised number of acts, the very value that
-`derived` computes from the table, and it alone enters the outcome models.
+standardised over first visits. The number of acts received is L on a scale of 0 to 23, rounded;
+which acts they are is drawn without replacement with weights for how common each is (the Gumbel
+top-k draw: rank log weight + Gumbel noise). `ps_z` is the standardised number of acts, the very
+value that `derived` computes from the table, and it alone enters the outcome models.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _latent(seed: int, places: Places, women: Women, encounters: Encounters) -> 
 
 
 def support_columns(seed: int, encounters: Encounters, support: Support) -> dict[str, Texts]:
-    """Return the long table: one row per visit and act, received and provided, with how many peers."""
+    """Return the long table: per visit and act, received, provided, and with how many peers."""
     rng = stream(seed, "support_acts", "provided")
     shape = support.received.shape
     lean = np.array(list(ACTS.values())) - 1.2 + 0.8 * support.latent[:, None]

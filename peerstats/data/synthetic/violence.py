@@ -117,13 +117,17 @@ def aftermath_columns(seed: int, violence: Violence, refused: Bools) -> dict[str
     hidden = refused_cells(refused) & violence.applies
     told = (violence.happened & ~hidden).any(axis=1)
     unknown = ~told & hidden.any(axis=1)
-    size = len(told)
+    size = len(violence.happened)
     reported = rng.random(size) < 0.08
     reasons = ("fear_deportation", "fear_retaliation", "distrust", "shame", "not_serious", "other")
     answers = {
         "help_sought_after_violence": digits(rng.random(size) < 0.32),
         "reported_to_authority": digits(reported),
-        "reason_not": asked(~reported, names(reasons, pick(rng, (28, 22, 22, 10, 12, 6), size)), ".n"),
+        "reason_not": asked(
+            ~reported, names(reasons, pick(rng, (28, 22, 22, 10, 12, 6), size)), ".n"
+        ),
     }
     otherwise = np.where(unknown, ".m", ".a")
-    return {name: np.where(told, texts, otherwise).astype(object) for name, texts in answers.items()}
+    return {
+        name: np.where(told, texts, otherwise).astype(object) for name, texts in answers.items()
+    }

@@ -160,7 +160,9 @@ def _migration(seed: int, mex: Bools, deported: Bools) -> dict[str, Texts]:
     origin = choose(rng, ORIGIN_SHARES, mex.astype(np.int64))
     guatemalan, mexican = origin == ORIGINS.index("GTM"), origin == ORIGINS.index("MEX")
     document = choose(rng, DOCUMENT_SHARES, np.where(mex, 3 - guatemalan, mexican.astype(int)))
-    deepest = choose(rng, ((55, 20, 15, 10), (75, 0, 25, 0), (0, 70, 30, 0)), guatemalan + 2 * mexican)
+    deepest = choose(
+        rng, ((55, 20, 15, 10), (75, 0, 25, 0), (0, 70, 30, 0)), guatemalan + 2 * mexican
+    )
     countries = ("MEX", "GTM", "USA", SEPARATOR.join(("MEX", "USA")))
     # A Guatemalan's fourth choice has share 0, and so has a Mexican's first.
     return {
@@ -181,13 +183,14 @@ def _journey(seed: int, age: Floats, entry: Floats, years: Floats) -> dict[str, 
     first = np.floor(np.maximum(arrival - rng.exponential(1.5, size), 0) * 10) / 10
     order = np.where(entry < first, 2, np.where(entry < arrival, 1, 0))
     coerced = rng.random(size) < np.where(entry < 18, 0.22, 0.07)
-    reasons = ("economic", "family_need", "coercion", "friend", "other")
+    reasons: tuple[str, ...] = ("economic", "family_need", "coercion", "friend", "other")
     reasons += (SEPARATOR.join(("economic", "family_need")),)
     return {
         "age_first_migration": decimals(first),
         "entry_vs_migration": names(("after", "during_transit", "before"), order),
         "entry_reason": names(
-            reasons, choose(rng, ((40, 18, 0, 15, 5, 22), (10, 8, 70, 6, 2, 4)), coerced.astype(int))
+            reasons,
+            choose(rng, ((40, 18, 0, 15, 5, 22), (10, 8, 70, 6, 2, 4)), coerced.astype(int)),
         ),
         "entry_coerced": digits(coerced),
         "travelled_with": names(
@@ -210,7 +213,9 @@ def _household(seed: int, partner: Bools) -> dict[str, Texts]:
         "n_children": digits(children),
         "child_separated": asked(children > 0, digits(rng.random(size) < 0.62)),
         "indigenous": digits(indigenous),
-        "language": names(("spanish", "indigenous"), (indigenous & (rng.random(size) < 0.5)).astype(int)),
+        "language": names(
+            ("spanish", "indigenous"), (indigenous & (rng.random(size) < 0.5)).astype(int)
+        ),
         "disclosure_family": names(("none", "some", "all"), pick(rng, (62, 30, 8), size)),
         "childhood_abuse": digits(rng.random(size) < 0.35),
         "prior_ipv": digits(rng.random(size) < 0.45),
