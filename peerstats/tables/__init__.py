@@ -16,11 +16,9 @@ from peerstats.tables import (
     quality,
     reliability,
 )
-from peerstats.tables.table import Cell, Column, Note, Ref, Row, Symbol, Table
+from peerstats.tables.table import Column, Note, Row, Table
 
-__all__ = [
-    "TABLES", "Cell", "Column", "Note", "Ref", "Row", "Symbol", "Table", "build_table",
-]  # fmt: skip
+__all__ = ["TABLES", "Column", "Note", "Row", "Table", "build_table"]
 
 TABLES: Mapping[str, Callable[[Results, str], Table]] = {
     "adjustment": adjustment.build,

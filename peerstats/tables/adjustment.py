@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from peerstats.results import Results
 from peerstats.results.blocks import ModelBlock
-from peerstats.tables.block import block_of
+from peerstats.results.find import block_of
 from peerstats.tables.table import Column, Row, Table
 
 

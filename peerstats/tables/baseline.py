@@ -10,22 +10,24 @@ from collections.abc import Iterator
 
 from peerstats.results import Results, address
 from peerstats.results.blocks import ALL, BaselineBlock, BaselineVariable, Group
-from peerstats.tables.block import block_of
-from peerstats.tables.cells import (
+from peerstats.results.find import block_of
+from peerstats.results.text import (
+    EMPTY,
     NBSP,
-    Notes,
+    Cell,
+    Part,
     any_has,
     followed,
     fraction,
     number,
     spread,
     with_spread,
-    withheld_note,
 )
-from peerstats.tables.table import EMPTY, Cell, Column, Note, Part, Row, Table
+from peerstats.tables.notes import Notes, withheld_note
+from peerstats.tables.table import Column, Note, Row, Table
 
 ONLY_ALL = "Shown for all women only, because of small numbers."
-SMD = "SMD: standardised mean difference between the groups."
+SMD = "SMD: standardised mean difference; with more than two groups, the largest between any two."
 STATISTICS: tuple[tuple[str, str, str, str], ...] = (
     ("mean", "Mean (SD)", "sd", ""),
     ("median", "Median (IQR)", "q1", "q3"),
@@ -46,7 +48,8 @@ def build(results: Results, key: str) -> Table:
         for variable in block.variables
         for row in _variable_rows(results, block, variable, notes, has_smd)
     )
-    general = (Note(text=(SMD,)),) if has_smd else ()
+    general = [Note(text=(SMD,))] if has_smd else []
+    general += [Note(text=(remark,)) for remark in block.remarks]
     cells = tuple(c for row in rows for c in row.cells) + tuple(c.label for c in columns)
     return Table(
         key=f"baseline-{key}",
@@ -72,7 +75,8 @@ def _variable_rows(
 ) -> Iterator[Row]:
     """The header row of a variable (with its SMD), then its levels or statistics."""
     width = len(block.groups)
-    difference = number(results, address(block.key, variable.name, "smd"))
+    at = address(block.key, variable.name, "smd")
+    difference = number(results, at) if results.has(at) else EMPTY
     yield Row(
         kind="header",
         label=_label(variable, notes),

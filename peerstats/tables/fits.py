@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock
+from peerstats.results.find import block_of
 from peerstats.results.results import FitRecord
-from peerstats.tables.block import block_of
-from peerstats.tables.cells import number, withheld_note
-from peerstats.tables.table import Cell, Column, Row, Table
+from peerstats.results.text import Cell, number
+from peerstats.tables.notes import withheld_note
+from peerstats.tables.table import Column, Row, Table
 
 
 def build(results: Results, key: str) -> Table:

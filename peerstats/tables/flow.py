@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from peerstats.results import Results, address
 from peerstats.results.blocks import FlowBlock
-from peerstats.tables.block import block_of
-from peerstats.tables.cells import number, withheld_note
+from peerstats.results.find import block_of
+from peerstats.results.text import number
+from peerstats.tables.notes import withheld_note
 from peerstats.tables.table import Column, Row, Table
 
 

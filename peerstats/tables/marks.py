@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from peerstats.results import address
 from peerstats.results.blocks import Mark, ModelBlock
-from peerstats.tables.cells import Notes
+from peerstats.tables.notes import Notes
 
 Place = tuple[str, str, str]  # side (crude, adjusted, null, table), variable or "", spot
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from peerstats.results import Results, address
 from peerstats.results.blocks import MissingBlock
-from peerstats.tables.block import block_of
-from peerstats.tables.cells import followed, number, value_of, withheld_note
-from peerstats.tables.table import Cell, Column, Note, Row, Table
+from peerstats.results.find import block_of
+from peerstats.results.text import Cell, followed, number, value_of
+from peerstats.tables.notes import withheld_note
+from peerstats.tables.table import Column, Note, Row, Table
 
 TYPES: tuple[tuple[str, str], ...] = (
     ("refused", "Refused"),

@@ -11,19 +11,11 @@ from dataclasses import dataclass
 
 from peerstats.results import Results, address
 from peerstats.results.blocks import Item, ModelBlock, Term, TermLevel
-from peerstats.tables.block import block_of
-from peerstats.tables.cells import (
-    NBSP,
-    Notes,
-    any_has,
-    estimate,
-    fraction,
-    interval,
-    number,
-    withheld_note,
-)
+from peerstats.results.find import block_of
+from peerstats.results.text import EMPTY, NBSP, Cell, any_has, estimate, fraction, interval, number
 from peerstats.tables.marks import place, sentences, unplaced
-from peerstats.tables.table import EMPTY, Cell, Column, Note, Row, Table
+from peerstats.tables.notes import Notes, withheld_note
+from peerstats.tables.table import Column, Note, Row, Table
 
 MEASURES = {"or": "OR", "rr": "RR", "b": "Difference"}
 ABBREVIATIONS = {
@@ -176,7 +168,9 @@ def _random_rows(results: Results, block: ModelBlock, shape: Shape, notes: Notes
     """Variance, ICC, median ratio and number of groups, without and with the covariates."""
     if not block.factors:
         return
-    null: Cell = ("no covariates",) if shape.crude else EMPTY
+    nulls = (address(block.key, "null", f.key, "variance") for f in block.factors)
+    with_null = any_has(results, *nulls)
+    null: Cell = ("no covariates",) if with_null else EMPTY
     cells = _fill(shape, EMPTY, (null, EMPTY), (("all covariates",), EMPTY))
     yield Row(kind="section", label=("Between-group variation",), cells=cells)
     for factor in block.factors:
@@ -185,7 +179,8 @@ def _random_rows(results: Results, block: ModelBlock, shape: Shape, notes: Notes
             for side, first in (("null", (block.key, "null")), ("adjusted", (block.key,))):
                 at = address(*first, factor.key, name)
                 spot = sentences(block, side, "", "variance") if name == "variance" else ()
-                pair[side] = (*interval(results, at), *notes.mark(*spot))
+                value = EMPTY if side == "null" and not with_null else interval(results, at)
+                pair[side] = (*value, *notes.mark(*spot))
             if any_has(
                 results, *(address(block.key, *n, factor.key, name) for n in ((), ("null",)))
             ):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from peerstats.results import Results, address
 from peerstats.results.blocks import QualityBlock, QualityRow
-from peerstats.tables.block import block_of
-from peerstats.tables.cells import NBSP, fraction, number, withheld_note
-from peerstats.tables.table import EMPTY, Cell, Column, Note, Row, Table
+from peerstats.results.find import block_of
+from peerstats.results.text import EMPTY, NBSP, Cell, fraction, number
+from peerstats.tables.notes import withheld_note
+from peerstats.tables.table import Column, Note, Row, Table
 
 SEVERITY = ("error", "review", "warning", "info")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from peerstats.results import Results, address
 from peerstats.results.blocks import Item, ReliabilityBlock
-from peerstats.tables.block import block_of
-from peerstats.tables.cells import followed, number, withheld_note
-from peerstats.tables.table import EMPTY, Cell, Column, Note, Row, Table
+from peerstats.results.find import block_of
+from peerstats.results.text import EMPTY, Cell, followed, number
+from peerstats.tables.notes import withheld_note
+from peerstats.tables.table import Column, Note, Row, Table
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("items", "Items"),

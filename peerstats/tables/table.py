@@ -13,25 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from peerstats.errors import PeerstatsError
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """The number at an address; the renderer prints it and says where it came from."""
-
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A raised note symbol (†, ‡, …) that ties a cell to one of the table's notes."""
-
-    mark: str
-
-
-Part = str | Ref | Symbol
-Cell = tuple[Part, ...]
-EMPTY: Cell = ()
+from peerstats.results.text import Cell, Ref, Symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,19 +1,39 @@
-"""How numbers are put together in a cell: intervals, "n (%)", "mean (SD)", a ratio with its CI.
+"""Text in which every number is an address: the words of tables, captions and sentences.
 
-Three rules hold everywhere. A number that the gate withheld stands alone as "[c]", never as
-"[c] ([c] to [c])". A number that does not exist, because a fit was refused, is an en dash. What
-must stay on one line is joined with no-break spaces.
+A `Cell` is words and `Ref`s in order; whoever renders it looks the numbers up, so no sentence can
+say a number of its own. Three rules hold for every phrase built here. A number that the gate
+withheld stands alone as "[c]", never as "[c] ([c] to [c])". A number that does not exist, because
+a fit was refused, is an en dash. What must stay on one line is joined with no-break spaces.
 """
 
 from __future__ import annotations
 
-from peerstats.results import Results
+from dataclasses import dataclass
+
 from peerstats.results.formats import MISSING
-from peerstats.tables.table import Cell, Note, Ref, Symbol
+from peerstats.results.results import Results
 
 NBSP = "\u00a0"
 LEVEL = "95%"  # the confidence level of every interval in Results
-SYMBOLS = ("†", "‡", "§", "¶", "‖", "#")  # no asterisk: readers take it for significance
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The number at an address; the renderer prints it and says where it came from."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A raised note symbol (†, ‡, …) that ties a cell to one of the table's notes."""
+
+    mark: str
+
+
+Part = str | Ref | Symbol
+Cell = tuple[Part, ...]
+EMPTY: Cell = ()
 ABSENT: Cell = (MISSING,)
 
 
@@ -88,40 +108,3 @@ def p_phrase(results: Results, at: str) -> Cell:
     """A p-value in a sentence: "p = 0.046", "p < 0.001" (the sign is part of the number)."""
     signed = results.number(at).printed[:1] in "<>"
     return (f"p{NBSP}" if signed else f"p{NBSP}={NBSP}", Ref(at))
-
-
-def symbol_for(index: int) -> str:
-    """The note symbol in order: †, ‡, …, then doubled.
-
-    >>> symbol_for(0), symbol_for(6)
-    ('†', '††')
-    """
-    return SYMBOLS[index % len(SYMBOLS)] * (1 + index // len(SYMBOLS))
-
-
-class Notes:
-    """Collects the sentences of one table and gives each its symbol, the same sentence once."""
-
-    def __init__(self) -> None:
-        self._symbols: dict[str, str] = {}
-
-    def mark(self, *sentences: str) -> tuple[Symbol, ...]:
-        """Return the symbols of these sentences, to be put at the end of a cell."""
-        return tuple(
-            Symbol(self._symbols.setdefault(sentence, symbol_for(len(self._symbols))))
-            for sentence in sentences
-        )
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """The notes in the order of their symbols."""
-        return tuple(Note(text=(text,), symbol=mark) for text, mark in self._symbols.items())
-
-
-def withheld_note(results: Results, cells: tuple[Cell, ...]) -> tuple[Note, ...]:
-    """Explain "[c]" with the gate's own reasons, where a cell shows one."""
-    refs = [p.address for cell in cells for p in cell if isinstance(p, Ref)]
-    reasons = {results.number(at).withheld for at in refs} - {None}
-    if not reasons:
-        return ()
-    return (Note(text=(f"[c] withheld: {'; '.join(sorted(r for r in reasons if r))}.",)),)

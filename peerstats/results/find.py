@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from peerstats.errors import UsageError, did_you_mean
-from peerstats.results import Results
 from peerstats.results.blocks import Block
+from peerstats.results.results import Results
 
 B = TypeVar("B", bound=Block)
 

@@ -1,0 +1,46 @@
+"""The notes under a table and the symbols that tie them to cells."""
+
+from __future__ import annotations
+
+from peerstats.results import Results
+from peerstats.results.text import Cell, Ref, Symbol
+from peerstats.tables.table import Note
+
+SYMBOLS = ("†", "‡", "§", "¶", "‖", "#")  # no asterisk: readers take it for significance
+
+
+def symbol_for(index: int) -> str:
+    """The note symbol in order: †, ‡, …, then doubled.
+
+    >>> symbol_for(0), symbol_for(6)
+    ('†', '††')
+    """
+    return SYMBOLS[index % len(SYMBOLS)] * (1 + index // len(SYMBOLS))
+
+
+class Notes:
+    """Collects the sentences of one table and gives each its symbol, the same sentence once."""
+
+    def __init__(self) -> None:
+        self._symbols: dict[str, str] = {}
+
+    def mark(self, *sentences: str) -> tuple[Symbol, ...]:
+        """Return the symbols of these sentences, to be put at the end of a cell."""
+        return tuple(
+            Symbol(self._symbols.setdefault(sentence, symbol_for(len(self._symbols))))
+            for sentence in sentences
+        )
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The notes in the order of their symbols."""
+        return tuple(Note(text=(text,), symbol=mark) for text, mark in self._symbols.items())
+
+
+def withheld_note(results: Results, cells: tuple[Cell, ...]) -> tuple[Note, ...]:
+    """Explain "[c]" with the gate's own reasons, where a cell shows one."""
+    refs = [p.address for cell in cells for p in cell if isinstance(p, Ref)]
+    reasons = {results.number(at).withheld for at in refs} - {None}
+    if not reasons:
+        return ()
+    return (Note(text=(f"[c] withheld: {'; '.join(sorted(r for r in reasons if r))}.",)),)
