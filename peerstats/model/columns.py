@@ -1,0 +1,237 @@
+"""The fixed part's matrix: terms to named columns, and the columns no data can tell apart.
+
+Coding of categories (treatment contrasts, full rank with or without an intercept) is patsy's. It
+is handed finished values through `LookupFactor`, in an empty environment: no text of a formula is
+ever evaluated.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from peerstats.errors import DataError, ModelError
+from peerstats.model.formula import Term, term_name
+from peerstats.model.transforms import Memory, evaluate
+from peerstats.model.tree import Call, Node, names_in
+from peerstats.model.variables import Values
+
+# A column counts as a combination of others when less than this share of its length is left
+# after projecting it on them; float64 keeps about 1e-16, differences of dates about 1e-12.
+COLLINEAR = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of X.
+
+    `levels` pairs each categorical factor in it with the level the column stands for, e.g.
+    (("urban", "Y"),); a numeric column has none.
+    """
+
+    name: str
+    term: str
+    variables: tuple[str, ...]
+    levels: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recipe:
+    """How X was made, so that new rows can be made the same way.
+
+    `categories` maps each categorical factor to its levels, `references` to its reference level.
+    """
+
+    terms: tuple[Term, ...]
+    columns: tuple[Column, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    references: Mapping[str, str]
+    memory: Mapping[Node, Any]
+    info: Any  # patsy's DesignInfo
+
+
+def make_matrix(
+    terms: tuple[Term, ...], columns: Mapping[str, Values], n: int
+) -> tuple[NDArray[np.float64], Recipe]:
+    """Return X (n, p) and the recipe it was made by.
+
+    Raises DataError for values a term cannot use and ModelError for a category with one level.
+    """
+    from patsy.build import design_matrix_builders
+    from patsy.desc import Term as PatsyTerm
+    from patsy.eval import EvalEnvironment
+
+    memory: Memory = {}
+    factors = dict.fromkeys(factor for term in terms for factor in term)
+    data = {str(f): evaluate(f, columns, memory, learn=True) for f in factors}
+    categories = _categories(data)
+    references = _references(tuple(factors), categories)
+    known = {f: _factor(f, categories, references) for f in factors}
+    patsy_terms = [PatsyTerm([known[f] for f in term]) for term in terms]
+    (info,) = design_matrix_builders([patsy_terms], lambda: iter([data]), EvalEnvironment([]))
+    recipe = Recipe(
+        terms=terms,
+        columns=_name_columns(info, {str(f): tuple(dict.fromkeys(names_in(f))) for f in factors}),
+        categories=MappingProxyType(categories),
+        references=MappingProxyType(references),
+        memory=MappingProxyType(memory),
+        info=info,
+    )
+    return _fill(recipe, data, n), recipe
+
+
+def remake_matrix(recipe: Recipe, columns: Mapping[str, Values], n: int) -> NDArray[np.float64]:
+    """Return X for new rows; DataError when a category was not there in the fit."""
+    data: dict[str, Values] = {}
+    for factor in dict.fromkeys(factor for term in recipe.terms for factor in term):
+        name = str(factor)
+        values = evaluate(factor, columns, dict(recipe.memory), learn=False)
+        if name in recipe.categories:
+            if not isinstance(values, pd.Categorical):
+                raise DataError(f"'{name}' held categories in the fit and holds numbers here.")
+            if not set(values.categories) <= set(recipe.categories[name]):
+                raise DataError(f"'{name}' has a level here that the fit has not seen.")
+            values = values.set_categories(list(recipe.categories[name]))
+        elif isinstance(values, pd.Categorical):
+            raise DataError(f"'{name}' held numbers in the fit and holds categories here.")
+        data[name] = values
+    return _fill(recipe, data, n)
+
+
+def _fill(recipe: Recipe, data: Mapping[str, Values], n: int) -> NDArray[np.float64]:
+    from patsy.build import build_design_matrices
+    from patsy.missing import NAAction
+
+    if not recipe.columns:
+        return np.zeros((n, 0))
+    (made,) = build_design_matrices([recipe.info], data, NA_action=NAAction(NA_types=[]))
+    matrix = np.asarray(made, dtype=np.float64)
+    # A formula of an intercept alone has no factor to take the number of rows from.
+    return np.repeat(matrix, n, axis=0) if len(matrix) != n else matrix
+
+
+def _categories(data: Mapping[str, Values]) -> dict[str, tuple[str, ...]]:
+    found = {k: tuple(v.categories) for k, v in data.items() if isinstance(v, pd.Categorical)}
+    single = [name for name, levels in found.items() if len(levels) < 2]
+    if single:
+        raise ModelError(
+            *(f"'{name}' takes only one value in the rows used; leave it out." for name in single)
+        )
+    return found
+
+
+def _references(
+    factors: tuple[Node, ...], categories: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
+    references = {name: levels[0] for name, levels in categories.items()}
+    for factor in factors:
+        if isinstance(factor, Call) and factor.function == "C" and factor.options:
+            wanted = str(factor.options[0][1])
+            if wanted not in categories[str(factor)]:
+                raise ModelError(f"The reference level in '{factor}' is not among its levels.")
+            references[str(factor)] = wanted
+    return references
+
+
+def _factor(
+    factor: Node, categories: Mapping[str, tuple[str, ...]], references: Mapping[str, str]
+) -> Any:
+    from patsy.contrasts import Treatment
+    from patsy.user_util import LookupFactor
+
+    name = str(factor)
+    if name not in categories:
+        return LookupFactor(name)
+    return LookupFactor(
+        name,
+        force_categorical=True,
+        contrast=Treatment(references[name]),
+        levels=categories[name],
+    )
+
+
+def _name_columns(info: Any, variables: Mapping[str, tuple[str, ...]]) -> tuple[Column, ...]:
+    columns: list[Column] = []
+    names = iter(info.column_names)
+    for term, subterms in info.term_codings.items():
+        label = term_name(tuple(f.name() for f in term.factors))
+        used = tuple(dict.fromkeys(v for f in term.factors for v in variables[f.name()]))
+        for subterm in subterms:
+            for levels in _combinations(info, subterm):
+                columns.append(Column(name=next(names), term=label, variables=used, levels=levels))
+    return tuple(columns)
+
+
+def _combinations(info: Any, subterm: Any) -> list[tuple[tuple[str, str], ...]]:
+    """The levels each column stands for; the first factor runs fastest, as in patsy."""
+    choices: list[list[tuple[str, str] | None]] = []
+    for factor in subterm.factors:
+        described = info.factor_infos[factor]
+        if factor in subterm.contrast_matrices:
+            matrix = subterm.contrast_matrices[factor].matrix
+            shown = [described.categories[int(np.argmax(column))] for column in matrix.T]
+            choices.append([(factor.name(), str(level)) for level in shown])
+        else:
+            choices.append([None] * described.num_columns)
+    return [
+        tuple(pair for pair in reversed(combined) if pair is not None)
+        for combined in itertools.product(*reversed(choices))
+    ]
+
+
+def check_columns(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
+    """Raise ModelError naming columns that are constant, too many, too large or collinear."""
+    n, p = X.shape
+    if p > n:
+        raise ModelError(f"The model has {p} coefficients and {n} complete rows; simplify it.")
+    if not p:
+        return
+    largest = np.abs(X).max(axis=0)
+    huge = [c.name for c, size in zip(columns, largest, strict=True) if size > 1e100]
+    if huge:
+        raise ModelError(f"{_quote(huge)} holds numbers above 1e100; rescale or correct it.")
+    flat = [
+        c.name
+        for c, v in zip(columns, X.T, strict=True)
+        if c.term != "Intercept" and np.ptp(v) == 0
+    ]
+    if flat:
+        raise ModelError(f"{_quote(flat)} is constant in the rows used; leave it out.")
+    _check_rank(X, columns)
+
+
+def _check_rank(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
+    """Find columns that are combinations of earlier ones (QR without pivoting, unit columns)."""
+    centred = X.copy()
+    if columns[0].term == "Intercept":
+        # Centring first: a date in days since 1970 is not collinear with the intercept.
+        centred[:, 1:] -= centred[:, 1:].mean(axis=0)
+    scaled = centred / np.linalg.norm(centred, axis=0)
+    # R of the cross-product is cheap for many rows; the full QR confirms what looks suspicious.
+    gram = np.linalg.eigvalsh(scaled.T @ scaled)
+    if gram[0] > 1e-6:
+        return
+    triangle: NDArray[np.float64] = np.asarray(np.linalg.qr(scaled, mode="r"))
+    for k in range(1, len(columns)):
+        if abs(triangle[k, k]) > COLLINEAR:
+            continue
+        weights, *_ = np.linalg.lstsq(scaled[:, :k], scaled[:, k], rcond=None)
+        partners = [columns[i].name for i in np.flatnonzero(np.abs(weights) > 1e-6)]
+        raise ModelError(
+            f"'{columns[k].name}' cannot be told apart from {_quote(partners) or 'the intercept'}: "
+            "it is a combination of them. Leave one out or merge levels."
+        )
+
+
+def _quote(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,263 @@
+"""Sample to Design: outcome, matrix, groups and offset of one model, read-only, rows counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from peerstats.errors import DataError, ModelError, Problem, UsageError, did_you_mean
+from peerstats.model.columns import Column, Recipe, check_columns, make_matrix
+from peerstats.model.formula import Formula, parse_formula
+from peerstats.model.transforms import evaluate
+from peerstats.model.tree import Name, Node, names_in
+from peerstats.model.variables import (
+    Values,
+    as_categories,
+    as_frame,
+    as_numbers,
+    find_column,
+    read_values,
+)
+
+Weights = str | Sequence[float] | NDArray[np.float64] | pd.Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grouping:
+    """A grouping factor: each row's level as an integer, and the levels' labels."""
+
+    name: str
+    codes: NDArray[np.intp]
+    levels: tuple[str, ...]
+
+    @property
+    def sizes(self) -> NDArray[np.intp]:
+        """Rows of each level."""
+        return np.bincount(self.codes, minlength=len(self.levels))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Design:
+    """All a fit needs: `y` (n,), `X` (n, p), groups, offset; arrays are read-only.
+
+    With trials, `y` is the proportion of successes and `trials` their number. `dropped` counts
+    rows left out for a missing value by variable; a row with several counts for the first of
+    them in the formula's order, so that the counts add up.
+    """
+
+    formula: Formula
+    y: NDArray[np.float64]
+    trials: NDArray[np.float64] | None
+    weights: NDArray[np.float64] | None
+    X: NDArray[np.float64]
+    columns: tuple[Column, ...]
+    groups: Mapping[str, Grouping]
+    offset: NDArray[np.float64] | None
+    n_start: int
+    dropped: tuple[tuple[str, int], ...]
+    recipe: Recipe
+    rows: NDArray[np.intp]  # positions, in the data given, of the rows used
+    messages: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Rows used."""
+        return len(self.y)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names."""
+        return [column.name for column in self.columns]
+
+    def __repr__(self) -> str:
+        rows = f"{self.n} of {self.n_start} rows"
+        return f"<Design: {self.formula}; {rows}, {len(self.columns)} columns>"
+
+
+def build_design(formula: Formula | str, frame: Any, weights: Weights | None = None) -> Design:
+    """Turn a formula and a frame into arrays.
+
+    `frame` is a DataFrame, a mapping of columns or a Sample; `weights` are frequency weights, an
+    array or a column's name. Rows with a missing value in any variable of the formula are left
+    out and counted. Raises UsageError for unknown variables, DataError for values of the wrong
+    kind, ModelError for columns no data can estimate.
+
+    >>> data = {"y": [0, 1, 1, 0], "x": ["a", "b", None, "a"]}
+    >>> design = build_design("y ~ x", data)
+    >>> design.names, design.n, design.dropped
+    (['Intercept', 'x[T.b]'], 3, (('x', 1),))
+    """
+    formula = parse_formula(formula) if isinstance(formula, str) else formula
+    data = as_frame(frame)
+    _check_variables(formula, data)
+    weighing = _read_weights(weights, data)
+    kept, dropped = _complete_rows(formula, data, weighing)
+    used = data.iloc[kept]
+    columns = _read_columns(formula, used)
+    y, trials = _read_outcome(formula, used)
+    X, recipe = make_matrix(formula.fixed, columns, len(used))
+    check_columns(X, recipe.columns)
+    return Design(
+        formula=formula,
+        y=_frozen(y),
+        trials=None if trials is None else _frozen(trials),
+        weights=None if weighing is None else _frozen(weighing[kept]),
+        X=_frozen(X),
+        columns=recipe.columns,
+        groups=MappingProxyType(_read_groups(formula, used)),
+        offset=read_offset(formula, columns),
+        n_start=len(data),
+        dropped=dropped,
+        recipe=recipe,
+        rows=kept,
+        messages=_single_rows(recipe, columns),
+    )
+
+
+def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    if not values.flags.owndata or values.base is not None:
+        values = values.copy()
+    values.flags.writeable = False
+    return values
+
+
+def _check_variables(formula: Formula, data: pd.DataFrame) -> None:
+    known = [c for c in data.columns if isinstance(c, str)]
+    absent = [name for name in formula.variables if name not in known]
+    if absent:
+        raise UsageError(
+            *(
+                Problem(message=f"Variable '{v}' is not in the data.{did_you_mean(v, known)}")
+                for v in absent
+            )
+        )
+
+
+def _read_weights(weights: Weights | None, data: pd.DataFrame) -> NDArray[np.float64] | None:
+    if weights is None:
+        return None
+    if isinstance(weights, str):
+        values = as_numbers(find_column(data, weights))
+    else:
+        values = np.array(weights, dtype=np.float64)
+    if values.shape != (len(data),):
+        raise UsageError(f"weights has {values.size} values for {len(data)} rows.")
+    if np.any(values < 0) or np.any(np.isinf(values)):
+        raise DataError("weights must be finite and not negative.")
+    return values
+
+
+def _complete_rows(
+    formula: Formula, data: pd.DataFrame, weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.intp], tuple[tuple[str, int], ...]]:
+    complete = np.ones(len(data), dtype=bool)
+    dropped = []
+    missing = {name: find_column(data, name).isna().to_numpy() for name in formula.variables}
+    if weights is not None:
+        missing["weights"] = ~(weights > 0)
+    for name, gaps in missing.items():
+        if len(data) and gaps.all():
+            raise ModelError(f"'{name}' has no value in any of the {len(data)} rows; leave it out.")
+        lost = int((complete & gaps).sum())
+        complete &= ~gaps
+        if lost:
+            dropped.append((name, lost))
+    if not complete.any():
+        raise ModelError(
+            f"No row of {len(data)} is complete in {', '.join(formula.variables)}; "
+            "use fewer variables."
+        )
+    return np.flatnonzero(complete), tuple(dropped)
+
+
+def _nodes(formula: Formula) -> list[Node]:
+    return [*(f for term in formula.fixed for f in term), *formula.offset]
+
+
+def _read_columns(formula: Formula, used: pd.DataFrame) -> dict[str, Values]:
+    """Read each variable once; names in a numeric place that hold text are refused later."""
+    columns: dict[str, Values] = {}
+    for node in _nodes(formula):
+        for name in names_in(node):
+            if name not in columns:
+                values = read_values(find_column(used, name))
+                if not isinstance(values, pd.Categorical) and not np.isfinite(values).all():
+                    raise DataError(f"Column '{name}' holds infinite values; correct it.")
+                columns[name] = values
+    return columns
+
+
+def _outcome_values(node: Node, used: pd.DataFrame) -> NDArray[np.float64]:
+    columns: dict[str, Values] = {v: as_numbers(find_column(used, v)) for v in names_in(node)}
+    values = evaluate(node, columns, {}, learn=True)
+    if isinstance(node, Name) and not np.isfinite(values).all():
+        raise DataError(f"Outcome '{node}' holds infinite values; correct it.")
+    return np.asarray(values, dtype=np.float64)
+
+
+def _read_outcome(
+    formula: Formula, used: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    y = _outcome_values(formula.response, used)
+    if formula.failures is None:
+        return y, None
+    failures = _outcome_values(formula.failures, used)
+    trials = y + failures
+    whole = (y == np.round(y)) & (failures == np.round(failures)) & (y >= 0) & (failures >= 0)
+    if not whole.all():
+        raise DataError(f"{formula.outcome} must hold whole numbers, 0 or more, in both columns.")
+    if not (trials > 0).all():
+        raise DataError(f"{formula.outcome} has {int((trials <= 0).sum())} row(s) without trials.")
+    return y / trials, trials
+
+
+def read_offset(formula: Formula, columns: Mapping[str, Values]) -> NDArray[np.float64] | None:
+    """Return the sum of the formula's offsets, or None."""
+    if not formula.offset:
+        return None
+    total = np.zeros(1)
+    for node in formula.offset:
+        values = evaluate(node, columns, {}, learn=True)
+        if isinstance(values, pd.Categorical):
+            raise DataError(f"The offset '{node}' holds categories where a number is needed.")
+        total = total + values
+    return _frozen(total)
+
+
+def read_grouping(name: str, factors: tuple[str, ...], used: pd.DataFrame) -> Grouping:
+    """Return the grouping factor made of one variable or of several (`a:b`)."""
+    parts = [as_categories(find_column(used, factor)) for factor in factors]
+    codes = parts[0].codes.astype(np.intp)
+    labels = [str(level) for level in parts[0].categories]
+    for part in parts[1:]:
+        combined = codes * len(part.categories) + part.codes
+        found, codes = np.unique(combined, return_inverse=True)
+        pairs = zip(*np.divmod(found, len(part.categories)), strict=True)
+        labels = [f"{labels[a]}:{part.categories[b]}" for a, b in pairs]
+    codes = codes.astype(np.intp)
+    codes.flags.writeable = False
+    return Grouping(name=name, codes=codes, levels=tuple(labels))
+
+
+def _read_groups(formula: Formula, used: pd.DataFrame) -> dict[str, Grouping]:
+    return {r.group: read_grouping(r.group, r.factors, used) for r in formula.random}
+
+
+def _single_rows(recipe: Recipe, columns: Mapping[str, Values]) -> tuple[str, ...]:
+    messages = []
+    for name, values in columns.items():
+        if isinstance(values, pd.Categorical) and name in recipe.categories:
+            single = int((np.bincount(values.codes) == 1).sum())
+            if single:
+                messages.append(
+                    f"'{name}' has {single} level(s) with one row only; their estimates rest on "
+                    "one person. Merge levels."
+                )
+    return tuple(messages)
