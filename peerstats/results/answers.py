@@ -8,14 +8,14 @@ Percentages are of those who answered.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from peerstats.data.codebook import STRUCTURAL_CODES, Field, Level
-from peerstats.data.study import Table
+from peerstats.data.study import Study, Table
 from peerstats.errors import DataError, Problem, UsageError, did_you_mean
 
 NUMERIC_TYPES = ("number", "integer", "duration")
@@ -105,6 +105,25 @@ def _levels(field: Field, seen: NDArray, table: Table) -> tuple[Level, ...]:
             )
         )
     return levels
+
+
+def name_levels(study: Study, key: Field) -> Field:
+    """Return a key (`site_id`) with levels named by the table it is the key of (`site_name`).
+
+    Levels are in the order of their names. The field comes back as it is when it has levels, or
+    when the study has no such table or lacks a name for one of its rows.
+    """
+    named = f"{key.name.removesuffix('_id')}_name"
+    homes = [name for name, t in study.codebook.tables.items() if t.key == (key.name,)]
+    table = next((study.tables[name] for name in homes if name in study.tables), None)
+    if key.levels or table is None or not {key.name, named} <= set(table.values.columns):
+        return key
+    rows = table.values[[key.name, named]].dropna().drop_duplicates(key.name)
+    names = {level_value(value): str(label) for value, label in rows.to_numpy()}
+    if not set(table.values[key.name].dropna().map(level_value)) <= set(names):
+        return key
+    ordered = sorted(names.items(), key=lambda pair: (pair[1], pair[0]))
+    return replace(key, levels=tuple(Level(value=v, label=label) for v, label in ordered))
 
 
 def skip_rule(field: Field, others: Mapping[str, Field]) -> str | None:

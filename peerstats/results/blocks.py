@@ -82,7 +82,9 @@ class MissingBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityRow:
-    """One finding; its numbers are B.R.count and B.R.checked under the row's key R."""
+    """One finding; its numbers are B.R.count and B.R.checked under the row's key R, and for site S
+    B.R.site.S.count|checked|percent. Its message repeats no count: the gate rounds numbers only.
+    """
 
     key: str
     rule: str
@@ -106,11 +108,16 @@ class QualityBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReliabilityBlock:
-    """Scales: B.S.items|n|alpha|omega|mean|sd|floor|ceiling and B.S.I.item_rest for item I."""
+    """Scales: B.S.items|n|alpha|omega|mean|sd|floor|ceiling and B.S.I.item_rest for item I.
+
+    B.S.n women have a score; the B.S.complete women who answered every item are behind alpha,
+    omega and, with B.S.floor_n and B.S.ceiling_n, the percentages at floor and ceiling.
+    """
 
     key: str
     title: str
     scales: tuple[tuple[Item, tuple[Item, ...]], ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

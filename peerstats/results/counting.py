@@ -82,6 +82,15 @@ def statistic(
     )
 
 
+def constant(at: str, value: int) -> Number:
+    """Return a whole number that no woman stands behind, such as a number of items.
+
+    >>> constant("scales.ucla.items", 3).basis is None
+    True
+    """
+    return Number(address=at, kind="constant", scale="none", value=float(value), format="count")
+
+
 def tally(
     block: str,
     counts: Mapping[str, int],

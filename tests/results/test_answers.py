@@ -1,8 +1,10 @@
+import pandas as pd
 import pytest
 
-from peerstats.data.codebook import Condition, Field, Level
+from peerstats.data.codebook import Codebook, Condition, Field, Level, TableKeys
+from peerstats.data.study import Study, Table
 from peerstats.errors import DataError, UsageError
-from peerstats.results.answers import read_answers, skip_rule
+from peerstats.results.answers import name_levels, read_answers, skip_rule
 
 
 def _field(name: str = "v", **changes: object) -> Field:
@@ -73,3 +75,28 @@ def test_a_skip_rule_uses_the_words_of_the_codebook() -> None:
 def test_a_skip_rule_with_several_values() -> None:
     rule = Condition(variable="mode", operator="in", values=("rds", "snowball"))
     assert skip_rule(_field(asked_if=rule), {}) == "asked if mode is one of rds or snowball"
+
+
+def _sites(names: list[str | None]) -> Study:
+    values = pd.DataFrame({"site_id": ["tecun", "tapachula"], "site_name": names})
+    sites = Table(name="sites", values=values, codes=values.map(lambda _: ""))
+    home = TableKeys(name="sites", label="Sites", key=("site_id",), points_to={})
+    codebook = Codebook(name="c", fields={}, keys={}, scales={}, rules={}, tables={"sites": home})
+    return Study(
+        name="s", codebook=codebook, tables={"sites": sites}, findings=(), notes=(), flow=(),
+        synthetic=True, provenance="",
+    )  # fmt: skip
+
+
+def test_a_key_is_spoken_of_by_the_names_in_its_own_table() -> None:
+    named = name_levels(_sites(["Tecún Umán", "Tapachula"]), _field("site_id", type="key"))
+    assert [(lv.value, lv.label) for lv in named.levels] == [
+        ("tapachula", "Tapachula"),
+        ("tecun", "Tecún Umán"),
+    ]
+
+
+def test_a_key_without_a_name_for_each_row_stays_as_it_is() -> None:
+    site, venue = _field("site_id", type="key"), _field("venue_id", type="key")
+    assert name_levels(_sites(["Tecún Umán", None]), site) == site
+    assert name_levels(_sites(["Tecún Umán", "Tapachula"]), venue) == venue

@@ -1,0 +1,101 @@
+import pandas as pd
+import pytest
+
+from peerstats.data.codebook import Codebook, Field, TableKeys
+from peerstats.data.study import Finding, Study, Table
+from peerstats.results import Number
+from peerstats.results.quality import quality
+
+SITE = Field(name="site_id", table="sites", label="Site", type="key", column="site_id")
+CONDOM = Field(
+    name="ccu_clients", table="visits", label="Always used condoms", type="boolean",
+    column="ccu_clients", sensitive=1,
+)  # fmt: skip
+
+
+def _finding(rule: str, count: int, *by_site: tuple[str, int, int]) -> Finding:
+    return Finding(
+        rule=rule,
+        severity="warn",
+        table="visits",
+        columns=("ccu_clients", "unprotected_7d"),
+        count=count,
+        checked=40,
+        message="always used condoms and reported an unprotected act",
+        by_site=by_site,
+    )
+
+
+def _study(*findings: Finding) -> Study:
+    values = pd.DataFrame({"site_id": ["tapachula", "tecun"], "site_name": ["Tapachula", "Tecún"]})
+    sites = Table(name="sites", values=values, codes=values.map(lambda _: ""))
+    home = TableKeys(name="sites", label="Sites", key=("site_id",), points_to={})
+    codebook = Codebook(
+        name="c",
+        fields={"ccu_clients": CONDOM},
+        keys={"sites": (SITE,)},
+        scales={},
+        rules={},
+        tables={"sites": home},
+    )
+    return Study(
+        name="s",
+        codebook=codebook,
+        tables={"sites": sites},
+        findings=findings,
+        notes=("participants.csv: semicolons read as separators",),
+        flow=(),
+        synthetic=True,
+        provenance="",
+    )
+
+
+def _by_address(numbers: tuple[Number, ...]) -> dict[str, Number]:
+    found = {n.address: n for n in numbers}
+    assert len(found) == len(numbers)
+    return found
+
+
+def test_rates_of_contradiction_by_site() -> None:
+    study = _study(_finding("C15", 7, ("tapachula", 6, 15), ("tecun", 1, 25)))
+    block, found = quality("dq", "Data quality", study)
+    numbers = _by_address(found)
+    at = "dq.C15.site.tapachula"
+    assert numbers[f"{at}.percent"].value == pytest.approx(40)
+    assert numbers[f"{at}.percent"].parts == (f"{at}.count", f"{at}.checked")
+    assert numbers[f"{at}.percent"].basis == 15
+    assert numbers["dq.C15.count"].value == 7
+    assert numbers["dq.C15.count"].parts == (f"{at}.count", "dq.C15.site.tecun.count")
+    assert numbers["dq.C15.checked"].parts == (f"{at}.checked", "dq.C15.site.tecun.checked")
+    assert {n.sensitive for a, n in numbers.items() if a != "dq.rules_run"} == {1}
+    assert [(r, g.key, g.label) for r, g in block.site_rates] == [
+        ("C15", "tapachula", "Tapachula"),
+        ("C15", "tecun", "Tecún"),
+    ]
+
+
+def test_sites_that_do_not_add_up_are_no_parts() -> None:
+    numbers = _by_address(quality("dq", "Q", _study(_finding("C15", 7, ("tecun", 6, 40))))[1])
+    assert numbers["dq.C15.count"].parts == ()
+    assert numbers["dq.C15.checked"].parts == ("dq.C15.site.tecun.checked",)
+
+
+def test_two_findings_of_one_rule_have_rows_of_their_own() -> None:
+    block, numbers = quality("dq", "Q", _study(_finding("C19", 1), _finding("C19", 2)))
+    assert [(r.key, r.rule) for r in block.rows] == [("C19", "C19"), ("C19_2", "C19")]
+    assert _by_address(numbers)["dq.C19_2.count"].value == 2
+
+
+def test_a_check_that_found_nothing_ran_but_has_no_row() -> None:
+    block, numbers = quality("dq", "Q", _study(_finding("C01", 0), _finding("C15", 3)))
+    assert [r.key for r in block.rows] == ["C15"]
+    assert block.rules_run == 2
+    assert _by_address(numbers)["dq.rules_run"].value == 2
+    assert _by_address(numbers)["dq.rules_run"].basis is None
+
+
+def test_the_number_of_rules_can_be_told() -> None:
+    block, numbers = quality("dq", "Q", _study(), 33)
+    assert (block.rules_run, block.rows) == (33, ())
+    assert block.notes == ("participants.csv: semicolons read as separators",)
+    assert [n.address for n in numbers] == ["dq.rules_run"]
