@@ -20,4 +20,8 @@ def shipped(folder: Literal["analyses", "reports"]) -> Path:
 def embedded() -> dict[str, Path]:
     """Return the folders of the embedded real studies by name; each has a codebook and its CSVs."""
     root = PACKAGE / "data" / "embedded"
-    return {folder.name: folder for folder in sorted(root.iterdir()) if folder.is_dir()}
+    return {
+        folder.name: folder
+        for folder in sorted(root.iterdir())
+        if (folder / "codebook.toml").is_file()
+    }

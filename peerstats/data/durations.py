@@ -2,8 +2,8 @@
 
 A duration is an interval in years. A plain amount is exact (low = high). "<1 month" says only that
 the time lies between 0 and one month, ">30 years" only that it is at least 30, "1-2 years" that it
-lies between; the single value is then the middle of the interval, or its known end when the other is
-open. A month is 1/12 and a week 7/365.25 of a year.
+lies between; the single value is then the middle of the interval, or its known end when the other
+is open. A month is 1/12 and a week 7/365.25 of a year.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Read CSV strictly: cells as text, every row as long as the header, nothing guessed silently.
 
-The reader is the standard library's `csv` with `strict=True`. What it adds are refusals: each way in
-which a damaged or disguised file would otherwise be read as different data (rows shifted by
-one column, cells cut short, a login page as one column) ends in a DataError that names lines and
+The reader is the standard library's `csv` with `strict=True`. What it adds are refusals: each way
+in which a damaged or disguised file would otherwise be read as different data (rows shifted by one
+column, cells cut short, a login page as one column) ends in a DataError that names lines and
 columns by number and quotes nothing.
 """
 
