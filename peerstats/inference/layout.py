@@ -51,20 +51,21 @@ class Layout:
 def layout(fit: Fit, sites: str | pd.Series | None = None) -> Layout:
     """Find the levels of clustering behind a fit.
 
-    `sites` names the site's grouping factor or column of the data, or is a Series of site labels
-    with the index of the data; by default the outermost grouping factor of the fit stands for it.
+    `sites` names the site's grouping factor, or is a Series with the site of each row of the data
+    given to the fit, in their order; by default the outermost grouping factor stands for it.
 
-    Raises ModelError when `sites` is a name that the fit does not know.
+    Raises ModelError when `sites` is a name that the fit does not know, or has another length than
+    the data, or when a row that was used has no site.
     """
-    factors = {name: _numbered(codes) for name, codes in fit.design.group_codes.items()}
+    factors = {name: _numbered(group.codes) for name, group in fit.design.groups.items()}
     intercepts = set(fit.varcorr.loc[fit.varcorr["term"] == "(Intercept)", "group"])
     top_name, top_codes = _top(fit, sites, factors)
     if top_codes is None:
-        return Layout(levels=(), rows=fit.nobs)
+        return Layout(levels=(), rows=fit.design.n)
     ladder = [(top_name, top_codes)]
     for name, codes in sorted(factors.items(), key=lambda item: int(item[1].max(initial=0))):
         above = ladder[-1][1]
-        if _nested(codes, above) and codes.max() > above.max() and codes.max() + 1 < fit.nobs:
+        if _nested(codes, above) and codes.max() > above.max() and codes.max() + 1 < fit.design.n:
             ladder.append((name, codes))
     levels = tuple(
         Level(
@@ -75,14 +76,14 @@ def layout(fit: Fit, sites: str | pd.Series | None = None) -> Layout:
         )
         for name, codes in ladder
     )
-    return Layout(levels=levels, rows=fit.nobs)
+    return Layout(levels=levels, rows=fit.design.n)
 
 
 def _top(
     fit: Fit, sites: str | pd.Series | None, factors: dict[str, NDArray[np.intp]]
 ) -> tuple[str, NDArray[np.intp] | None]:
     if isinstance(sites, pd.Series):
-        return str(sites.name or "site"), _numbered(sites.loc[fit.design.index].to_numpy())
+        return str(sites.name or "site"), _given_sites(fit, sites)
     if sites is not None and sites not in factors:
         raise ModelError(
             f"'{sites}' is no grouping factor of this fit; give the site of each row as a Series."
@@ -91,6 +92,17 @@ def _top(
         return sites, factors[sites]
     outermost = sorted(factors.items(), key=lambda item: int(item[1].max(initial=0)))
     return outermost[0] if outermost else ("", None)
+
+
+def _given_sites(fit: Fit, sites: pd.Series) -> NDArray[np.intp]:
+    if len(sites) != fit.design.n_start:
+        raise ModelError(
+            f"The sites have {len(sites)} values for {fit.design.n_start} rows of data."
+        )
+    used = sites.iloc[fit.design.rows]
+    if used.isna().any():
+        raise ModelError(f"{int(used.isna().sum())} row(s) of the model have no site.")
+    return _numbered(used.to_numpy())
 
 
 def _numbered(codes: NDArray[np.generic]) -> NDArray[np.intp]:

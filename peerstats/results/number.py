@@ -16,7 +16,8 @@ Kind = Literal[
 ]  # fmt: skip
 Scale = Literal[
     "count", "percent", "unit", "log_odds", "odds_ratio", "log_rate", "rate_ratio",
-    "mean_difference", "link", "variance", "sd", "icc", "median_odds_ratio", "probability",
+    "log_risk", "risk_ratio", "mean_difference", "link", "variance", "sd", "icc",
+    "median_odds_ratio", "probability",
     "log_likelihood", "standard_deviations", "none",
 ]  # fmt: skip
 

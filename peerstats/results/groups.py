@@ -1,0 +1,89 @@
+"""How the groups of one factor differ: conditional modes with intervals, ordered by size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from peerstats.data.codebook import Field
+from peerstats.errors import UsageError, did_you_mean
+from peerstats.inference.remarks import FEW_FOR_VARIANCE, factor_noun
+from peerstats.model.fit import Fit
+from peerstats.results.blocks import Group, GroupBlock
+from peerstats.results.counting import count, distinct
+from peerstats.results.models import factor_label
+from peerstats.results.number import Number, address
+
+NORMAL_95 = 1.959963984540054  # the 97.5 % point of the normal distribution
+
+
+def group_results(
+    key: str, title: str, model: tuple[str, Fit], factor: str, fields: Mapping[str, Field]
+) -> tuple[GroupBlock, dict[str, Number]]:
+    """Return the conditional modes of a factor's random intercepts, smallest first.
+
+    `model` is the key of a model and its adjusted fit. A mode is the group's deviation from the
+    average group on the link scale (log-odds for a logit link), drawn towards 0 the more the fewer
+    women the group has; its interval is mode ± 1.96 conditional standard deviations, which takes
+    the coefficients and the variance as known (Pinheiro & Bates 2000, section 2.5).
+
+    Raises UsageError for a factor the fit does not have, or one of fewer than 5 groups: their
+    modes describe single sites and not how sites differ.
+    """
+    name, fitted = model
+    if factor not in fitted.random_effects:
+        raise UsageError(
+            f"Model '{name}' has no grouping factor '{factor}'."
+            f"{did_you_mean(factor, fitted.random_effects)}"
+        )
+    noun = factor_noun(factor)
+    modes = fitted.random_effects[factor]
+    if len(modes) < FEW_FOR_VARIANCE:
+        raise UsageError(
+            f"A figure of {len(modes)} {noun}s cannot show how {noun}s differ; it needs "
+            f"{FEW_FOR_VARIANCE} or more."
+        )
+    grouping = fitted.design.groups[factor]
+    sizes = dict(zip(grouping.levels, np.asarray(grouping.sizes), strict=True))
+    ordered = modes.sort_values("mode", kind="stable")
+    groups = tuple(Group(key=str(g), label=_label(str(g), factor, fields)) for g in ordered.index)
+    numbers: list[Number] = []
+    for group, (mode, sd) in zip(groups, ordered[["mode", "sd"]].to_numpy(), strict=True):
+        numbers += _group_numbers(address(key, group.key), name, (mode, sd), int(sizes[group.key]))
+    block = GroupBlock(
+        key=key,
+        title=title,
+        model=name,
+        factor=factor,
+        factor_label=factor_label(factor, fields),
+        groups=groups,
+    )
+    return block, {number.address: number for number in distinct(numbers)}
+
+
+def _label(level: str, factor: str, fields: Mapping[str, Field]) -> str:
+    field = fields.get(factor)
+    words = {v.value: v.label for v in field.levels} if field else {}
+    return words.get(level, level.replace("_", " "))
+
+
+def _group_numbers(at: str, model: str, mode: tuple[float, float], n: int) -> tuple[Number, ...]:
+    value, sd = mode
+    ends = (("", value), (".low", value - NORMAL_95 * sd), (".high", value + NORMAL_95 * sd))
+    return (
+        count(f"{at}.n", n),
+        *(
+            Number(
+                address=f"{at}.mode{end}",
+                kind="ci" if end else "mode",
+                scale="link",
+                value=float(limit),
+                format="decimal2",
+                se=float(sd),
+                fit=model,
+                basis=n,
+            )
+            for end, limit in ends
+        ),
+    )

@@ -1,0 +1,60 @@
+"""What a model table must say beside its numbers: refusals, zero variances, few sites, methods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from peerstats.inference.estimates import Estimate, Estimates, Remark
+from peerstats.results.blocks import Mark, Term
+from peerstats.results.model_numbers import Fitted
+from peerstats.results.number import address
+
+
+def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) -> tuple[Mark, ...]:
+    """Return the marks of every fit, each sentence once a place.
+
+    The remarks of a crude model that the adjusted model repeats word by word are said once, except
+    a refused p-value and a variance at zero, which belong to the number they explain.
+    """
+    main = model if model in fitted else address(model, "null")
+    marks = [
+        mark
+        for key, one in fitted.items()
+        for remark in one.estimates.remarks
+        if key == main or remark.sort in ("no_p_value", "singular")
+        for mark in _mark(key, remark, terms, crude=key not in (model, main))
+    ]
+    return tuple(dict.fromkeys(marks))
+
+
+def _mark(key: str, remark: Remark, terms: tuple[Term, ...], *, crude: bool) -> Iterator[Mark]:
+    if remark.sort == "singular":
+        yield Mark(where=key, sort="singular", sentence=remark.sentence)
+        return
+    sort = "no_p_value" if remark.sort == "no_p_value" else "warning"
+    owner = next((t for t in terms if remark.about in {v.term for v in t.levels}), None)
+    if owner is None:
+        yield Mark(where=key, sort=sort, sentence=remark.sentence)
+        return
+    where = key if crude else f"{key}.{owner.variable}"
+    sentence = f"{owner.label}: {remark.sentence[:1].lower()}{remark.sentence[1:]}"
+    yield Mark(where=where, sort=sort, sentence=sentence)
+
+
+def methods_of(estimates: Estimates, terms: tuple[Term, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the method of every covariate in the words of a methods section, or its refusal."""
+    rows = {row.term: row for row in estimates.rows()}
+    found = []
+    for term in terms:
+        own = [rows[level.term] for level in term.levels if level.term in rows]
+        words = dict.fromkeys(_words(row) for row in own)
+        if words:
+            found.append((term.variable, "; ".join(words)))
+    return tuple(found)
+
+
+def _words(row: Estimate) -> str:
+    if row.reason:
+        return f"no test: {row.reason}"
+    return row.method if math.isinf(row.df) else f"{row.method} ({row.df:g} df)"

@@ -1,0 +1,176 @@
+"""The numbers of a model table: sizes, estimates of every level, and the random part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.data.codebook import Field
+from peerstats.effects import EFFECTS, Effect
+from peerstats.inference.estimates import Estimate, Estimates
+from peerstats.inference.scale import EstimateScale
+from peerstats.model.fit import Fit
+from peerstats.results.blocks import TermLevel
+from peerstats.results.counting import count
+from peerstats.results.number import Kind, Number, address
+from peerstats.results.terms import Rows, TermRows
+
+Measure = Literal["or", "rr", "b"]
+_MEASURES: Mapping[str, Measure] = {"odds_ratio": "or", "rate_ratio": "rr", "risk_ratio": "rr"}
+# Name in the address, kind and format of each measure of a grouping factor.
+FACTOR_NUMBERS: Mapping[str, tuple[str, Kind, str]] = {
+    "variance": ("variance", "variance", "decimal3"),
+    "icc": ("icc", "icc", "decimal3"),
+    "median_odds_ratio": ("mor", "mor", "ratio"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Women:
+    """The sample of a model: how many, who had the outcome (None if not yes/no), how sensitive."""
+
+    n: int
+    events: Rows | None
+    sensitive: int
+    fields: Mapping[str, Field]
+
+    def smallest(self, cells: tuple[Rows, ...]) -> int:
+        """The smallest level-by-outcome cell; the smallest level when the outcome has no levels."""
+        if self.events is None:
+            return min(int(cell.sum()) for cell in cells)
+        inside = [(int((cell & self.events).sum()), int(cell.sum())) for cell in cells]
+        return min(min(events, size - events) for events, size in inside)
+
+    def sensitivity(self, variables: tuple[str, ...]) -> int:
+        """How sensitive it is to know these variables together with the outcome."""
+        own = [self.fields[v].sensitive for v in variables if v in self.fields]
+        return max([self.sensitive, *own])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """A converged fit under its key, with what inference made of it."""
+
+    key: str
+    fit: Fit
+    estimates: Estimates
+
+
+def measure_key(effect: Effect | None) -> Measure:
+    """Return the measure's name in addresses: `or`, `rr`, or `b` for a coefficient as it is."""
+    return _MEASURES.get(effect.scale, "b") if effect else "b"
+
+
+def level_base(model: str, rows: TermRows, level: TermLevel) -> str:
+    """Return the address of a level of a term; `model` is the address of a model or M.crude."""
+    at = address(rows.term.variable, *((level.key,) if level.key else ()))
+    return f"{model}.{at}"
+
+
+def size_numbers(model: str, women: Women, terms: tuple[TermRows, ...]) -> Iterator[Number]:
+    """Yield n and events of the model and of every level.
+
+    The totals name the levels of the first covariate that divides all women, so that a total can
+    be made again from rounded levels.
+    """
+    divided = next((rows for rows in terms if rows.divides), None)
+    bases = [level_base(model, divided, level) for level in divided.term.levels] if divided else []
+    everybody = np.ones(women.n, dtype=bool)
+    yield from _counts(model, everybody, women, (women.sensitive, bases))
+    for rows in terms:
+        sensitive = women.sensitivity(rows.variables)
+        for level, mask in zip(rows.term.levels, rows.rows, strict=True):
+            yield from _counts(level_base(model, rows, level), mask, women, (sensitive, []))
+
+
+def _counts(
+    at: str, mask: NDArray[np.bool_], women: Women, rest: tuple[int, list[str]]
+) -> Iterator[Number]:
+    sensitive, bases = rest
+    parts = tuple(f"{base}.n" for base in bases)
+    yield count(f"{at}.n", int(mask.sum()), parts=parts, sensitive=sensitive)
+    if women.events is not None:
+        parts = tuple(f"{base}.events" for base in bases)
+        events = int((mask & women.events).sum())
+        yield count(f"{at}.events", events, parts=parts, sensitive=sensitive)
+
+
+def term_numbers(
+    model: str, fitted: Fitted, rows: TermRows, women: Women, effect: Effect | None
+) -> Iterator[Number]:
+    """Yield measure, interval and p-value of a term's levels; nothing for what was refused."""
+    estimates = effect.measure(fitted.fit, fitted.estimates) if effect else fitted.estimates
+    found = {row.term: row for row in estimates.rows()}
+    basis, sensitive = women.smallest(rows.cells), women.sensitivity(rows.variables)
+    for level in rows.term.levels:
+        row = found.get(level.term) if level.term else None
+        if row is None or row.reason:
+            continue
+        base = level_base(model, rows, level)
+        style = "decimal2" if measure_key(effect) == "b" else "ratio"
+        lines: tuple[tuple[str, Kind, float], ...] = (
+            (measure_key(effect), "estimate", row.estimate),
+            ("low", "ci", row.conf_low),
+            ("high", "ci", row.conf_high),
+        )
+        common = {"fit": fitted.key, "basis": basis, "sensitive": sensitive}
+        for name, kind, value in lines:
+            yield _number(f"{base}.{name}", kind, value, row, style, **common)
+        yield Number(
+            address=f"{base}.p", kind="p_value", scale="none", value=row.p_value, format="p", **common
+        )
+
+
+def _number(
+    at: str, kind: Kind, value: float, row: Estimate, style: str, **common: object
+) -> Number:
+    se = row.std_error if math.isfinite(row.std_error) else None
+    scale: EstimateScale = row.scale
+    return Number(
+        address=at, kind=kind, scale=scale, value=value, format=style, se=se, **common  # type: ignore[arg-type]
+    )
+
+
+def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
+    """Yield the log-likelihood and, for every grouping factor, groups, variance, ICC and MOR.
+
+    What rests on too few groups, or has no interval because it stands at zero, is left out; the
+    marks say why.
+    """
+    everybody = (np.ones(women.n, dtype=bool),)
+    basis = women.smallest(everybody)
+    common = {"fit": fitted.key, "basis": basis, "sensitive": women.sensitive}
+    yield Number(
+        address=f"{model}.loglik",
+        kind="loglik",
+        scale="log_likelihood",
+        value=fitted.fit.llf,
+        format="decimal2",
+        fit=fitted.key,
+        basis=basis,
+        sensitive=women.sensitive,
+    )
+    for factor, groups in fitted.fit.groups.items():
+        yield Number(
+            address=f"{model}.{address(factor, 'groups')}",
+            kind="constant",
+            scale="count",
+            value=float(groups),
+            format="count",
+            fit=fitted.key,
+        )
+    for name, (key, kind, style) in FACTOR_NUMBERS.items():
+        if EFFECTS[name].why_not(fitted.fit.family):
+            continue
+        for row in EFFECTS[name].measure(fitted.fit, fitted.estimates).rows():
+            if row.reason:
+                continue
+            at = f"{model}.{address(row.term, key)}"
+            yield _number(at, kind, row.estimate, row, style, **common)
+            yield _number(f"{at}.low", "ci", row.conf_low, row, style, **common)
+            yield _number(f"{at}.high", "ci", row.conf_high, row, style, **common)
