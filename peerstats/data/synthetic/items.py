@@ -47,8 +47,8 @@ SCALES = (
         reversed_items=(), effects={"support": -0.35, "recent": 0.30, "deported": 0.10},
     ),
     ItemSet(
-        prefix="net_", count=6, low=0, cuts=(-0.9, -0.2, 0.5, 1.2, 1.9), loading=0.70,
-        reversed_items=(), effects={"support": 0.40, "recent": -0.45},
+        prefix="net_", count=6, low=0, cuts=(-1.35, -0.65, 0.05, 0.75, 1.45), loading=0.70,
+        reversed_items=(), effects={"support": 0.40, "recent": -0.65},
     ),
     ItemSet(
         prefix="stig_int_", count=4, low=1, cuts=(-0.9, 0.0, 0.9), loading=0.68,
@@ -91,7 +91,7 @@ def item_columns(
 def _scale_columns(seed: int, scale: ItemSet, x: Mapping[str, Floats]) -> dict[str, Texts]:
     rng = stream(seed, "visits", scale.prefix)
     explained = np.sum([b * x[name] for name, b in scale.effects.items()], axis=0)
-    rest = np.sqrt(max(1 - sum(b * b for b in scale.effects.values()), 0.1))
+    rest = np.sqrt(1 - explained.var())
     trait = explained + rest * rng.standard_normal(len(explained))
     columns = {}
     for item in range(1, scale.count + 1):
