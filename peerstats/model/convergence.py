@@ -1,0 +1,49 @@
+"""What a fit knows about its own optimum, and what an engine hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convergence:
+    """Did the optimiser reach a maximum?
+
+    `gradient` is the largest element of the gradient in units of standard errors (the step to
+    the optimum is about that many standard errors long); `min_eigenvalue` is the smallest
+    eigenvalue of the negative Hessian in the whitened space, where 1 is typical and 0 or less
+    means a flat or rising direction. `singular` says that a variance was estimated as zero.
+    """
+
+    converged: bool
+    gradient: float
+    min_eigenvalue: float
+    singular: bool = False
+    iterations: int = 0
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """Numbers from an engine, in the order of the design's columns and random terms.
+
+    `sds` holds one standard deviation per grouping factor; `covariance` is that of (β, log sd of
+    each factor, log residual sd when there is one), rows of a zero variance being nan. `modes`
+    maps a grouping factor to the conditional modes and their standard deviations, by level.
+    """
+
+    beta: Array
+    sds: Array
+    covariance: Array
+    loglik: float
+    dispersion: float
+    modes: Mapping[str, tuple[Array, Array]]
+    convergence: Convergence
+    has_residual_sd: bool = False
+    method: str = "ML"

@@ -1,0 +1,42 @@
+"""The log-likelihood and gradient at one parameter value, with the modes it was taken at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+MODE_STEPS = 60  # Newton steps for the modes; a concave problem needs far fewer
+CLOSE = 1e-5  # after a Newton step this small the next error is about its square
+HALVINGS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """`value` is the log-likelihood, `gradient` its derivative in (β, τ); `modes` are v."""
+
+    value: float
+    gradient: Array
+    modes: Array
+
+    @property
+    def usable(self) -> bool:
+        """False where the likelihood is zero or not a number, e.g. outside a link's range."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.gradient).all())
+
+
+class Likelihood(Protocol):
+    """What the optimiser needs of a model: a start, and values with gradients."""
+
+    def evaluate(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
+        """Return value, gradient and modes, the search for the modes starting at `modes`."""
+
+    def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
+        """Return the conditional standard deviations of the whitened effects v."""
+
+    def tau_information(self, beta: Array, tau: Array) -> Array:
+        """Return a first guess at the information about each τ, for scaling."""

@@ -1,0 +1,89 @@
+"""The model without random effects on a problem's rows: start values and certificates.
+
+Newton's method with step halving on the concave log-likelihood. When it ends at a stationary
+point with a positive definite Hessian, the maximum exists and is unique, which is also a proof
+that no covariate separates the outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from peerstats.model.engines.problem import Problem
+
+Array = NDArray[np.float64]
+
+STEPS = 40
+TIGHT = 1e-10  # decrement (squared length of the next step in standard errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FixedFit:
+    """β, log-likelihood with constants, the information X'WX and whether a maximum was found."""
+
+    beta: Array
+    loglik: float
+    information: Array
+    found: bool
+
+
+def fit_fixed(problem: Problem) -> FixedFit:
+    """Maximise the likelihood with every random effect at zero."""
+    beta = _start(problem)
+    value, score, information = _at(problem, beta)
+    found = False
+    for _ in range(STEPS):
+        step = _solve(information, score)
+        if step is None:
+            break
+        found = bool(step @ score <= TIGHT)
+        trial = _at(problem, beta + step)
+        for _ in range(30):
+            if trial[0] >= value - 1e-12 * (1 + abs(value)):
+                break
+            step = 0.5 * step
+            trial = _at(problem, beta + step)
+        beta, (value, score, information) = beta + step, trial
+        if found:
+            break
+    return FixedFit(
+        beta=beta, loglik=value + problem.constant, information=information, found=found
+    )
+
+
+def _start(problem: Problem) -> Array:
+    """Weighted least squares of the family's first linear predictor."""
+    eta = problem.family.start(problem.y, problem.m)
+    root = np.sqrt(problem.m)
+    if np.ptp(eta) == 0 and problem.X.shape[1] and np.ptp(problem.X[:, 0]) == 0:
+        beta = np.zeros(problem.X.shape[1])
+        beta[0] = eta[0] / problem.X[0, 0] if problem.X[0, 0] else 0.0
+        return beta
+    left = problem.X * root[:, None]
+    gram = left.T @ left
+    step = _solve(gram, left.T @ (root * (eta - problem.offset)))
+    return np.zeros(problem.X.shape[1]) if step is None else step
+
+
+def _at(problem: Problem, beta: Array) -> tuple[float, Array, Array]:
+    X = problem.X
+    kernel, r, w = problem.family.slopes(problem.y, X @ beta + problem.offset, problem.m)
+    return float(kernel.sum()), r @ X, X.T @ (X * w[:, None])
+
+
+def _solve(matrix: Array, vector: Array) -> Array | None:
+    """Solve in the scale of the diagonal; None when the matrix is not positive definite."""
+    diagonal = np.sqrt(np.diag(matrix))
+    if not np.isfinite(diagonal).all() or np.any(diagonal <= 0):
+        return None
+    try:
+        factor = linalg.cho_factor(matrix / np.outer(diagonal, diagonal))
+    except linalg.LinAlgError:
+        return None
+    if np.diag(factor[0]).min(initial=1.0) < 1e-7:
+        return None
+    return linalg.cho_solve(factor, vector / diagonal) / diagonal

@@ -1,0 +1,199 @@
+"""Generalised linear mixed models with random intercepts: the stages of one fit.
+
+    problem     rows sorted, collapsed                                   problem.py
+    likelihood  one factor (Laplace or quadrature) or several (Laplace)  onefactor.py, crossed.py
+    start       β from the model without random effects, τ = 0.6         fixed.py
+    maximise    in (β, τ); the likelihood is even in each τ, so τ needs no bound
+                                                                         optimise.py
+    boundary    a τ near 0 is also tried at exactly 0; the better one stays
+    solution    covariance from the inverse of the full Hessian in (β, log τ)
+
+Leaving τ out of the Hessian would make the standard errors of β too small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.model.convergence import Convergence, Solution
+from peerstats.model.design import Design
+from peerstats.model.engines.crossed import Crossed, Crossing
+from peerstats.model.engines.evaluation import Evaluation, Likelihood
+from peerstats.model.engines.fixed import FixedFit, fit_fixed
+from peerstats.model.engines.onefactor import OneFactor
+from peerstats.model.engines.optimise import Optimum, maximise
+from peerstats.model.engines.problem import Problem, make_problem
+from peerstats.model.families import Family
+
+Array = NDArray[np.float64]
+
+FIRST_TAU = 0.6
+SECOND_TAU = 1.6
+NEAR_ZERO = 0.1  # a smaller τ is compared with 0
+INCREDIBLE = 6.0  # an sd on the logit scale that pushes risks to 0 and 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Search:
+    """One model on its way to the optimum; τ outside `free` stays at zero."""
+
+    problem: Problem
+    likelihood: Likelihood
+    fixed: FixedFit
+    free: tuple[int, ...]
+
+    @property
+    def p(self) -> int:
+        return self.problem.X.shape[1]
+
+    def split(self, parameters: Array) -> tuple[Array, Array]:
+        tau = np.zeros(len(self.problem.sizes))
+        tau[list(self.free)] = parameters[self.p :]
+        return parameters[: self.p], tau
+
+    def evaluate(self, parameters: Array, modes: Array) -> Evaluation:
+        beta, tau = self.split(parameters)
+        found = self.likelihood.evaluate(beta, tau, modes)
+        keep = [*range(self.p), *(self.p + k for k in self.free)]
+        return Evaluation(value=found.value, gradient=found.gradient[keep], modes=found.modes)
+
+    def run(self, beta: Array, tau: float | Array, modes: Array | None = None) -> Optimum:
+        first = np.full(len(self.free), tau) if np.isscalar(tau) else np.asarray(tau)
+        guess = self.split(np.r_[beta, first])[1]
+        spread = self.likelihood.tau_information(beta, guess)[list(self.free)]
+        scale = np.zeros((self.p + len(self.free),) * 2)
+        root = np.linalg.cholesky(self.fixed.information) if self.p else np.zeros((0, 0))
+        scale[: self.p, : self.p] = np.linalg.inv(root).T if self.p else root
+        scale[range(self.p, len(scale)), range(self.p, len(scale))] = 1 / np.sqrt(
+            np.maximum(spread, 1.0)
+        )
+        start = np.zeros(sum(self.problem.sizes)) if modes is None else modes
+        return maximise(self.evaluate, np.r_[beta, first], scale, start)
+
+
+def fit_glmm(design: Design, family: Family, nodes: int) -> Solution:
+    """Fit by Laplace (nodes = 1) or adaptive Gauss-Hermite quadrature.
+
+    The design must have random intercepts only; `peerstats.model.engines` checks that first.
+    """
+    problem = make_problem(design, family)
+    several = len(problem.sizes) > 1
+    likelihood: Likelihood = (
+        Crossed(Crossing(problem)) if several else OneFactor(problem=problem, nodes=nodes)
+    )
+    everything = tuple(range(len(problem.sizes)))
+    search = _Search(
+        problem=problem, likelihood=likelihood, fixed=fit_fixed(problem), free=everything
+    )
+    optimum, retried = _with_second_try(search)
+    search, optimum = _boundary(search, optimum)
+    return _solution(design, search, optimum, retried)
+
+
+def _with_second_try(search: _Search) -> tuple[Optimum, bool]:
+    first = search.run(search.fixed.beta, FIRST_TAU)
+    if first.reached:
+        return first, False
+    second = search.run(0.5 * search.fixed.beta, SECOND_TAU)
+    better = second.evaluation.value > first.evaluation.value - 1e-6
+    return (second if better and (second.reached or not first.reached) else first), True
+
+
+def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:
+    """Compare with the fit that has the small τ at zero and keep the better."""
+    beta, tau = search.split(optimum.parameters)
+    small = [k for k in search.free if abs(tau[k]) < NEAR_ZERO]
+    if not small:
+        return search, optimum
+    free = tuple(k for k in search.free if k not in small)
+    reduced = _Search(
+        problem=search.problem, likelihood=search.likelihood, fixed=search.fixed, free=free
+    )
+    modes = optimum.evaluation.modes
+    at_zero = reduced.run(beta, tau[list(free)], modes)
+    if at_zero.evaluation.value >= optimum.evaluation.value - 1e-7:
+        return reduced, at_zero
+    if optimum.reached or len(small) == 1:
+        return search, optimum
+    # Several small variances, not all of them zero: take the smallest out and look again.
+    least = min(small, key=lambda k: abs(tau[k]))
+    free = tuple(k for k in search.free if k != least)
+    reduced = _Search(
+        problem=search.problem, likelihood=search.likelihood, fixed=search.fixed, free=free
+    )
+    return _boundary(reduced, reduced.run(beta, tau[list(free)], modes))
+
+
+def _solution(design: Design, search: _Search, optimum: Optimum, retried: bool) -> Solution:
+    problem = search.problem
+    beta, tau = search.split(optimum.parameters)
+    modes = optimum.evaluation.modes
+    spread = search.likelihood.mode_sds(beta, tau, modes)
+    ends = np.cumsum((0, *problem.sizes))
+    groups = [r.group for r in design.formula.random]
+    found = {}
+    sds = np.zeros(len(tau))
+    for k, place in enumerate(problem.order):
+        block = slice(ends[k], ends[k + 1])
+        found[groups[place]] = (tau[k] * modes[block], abs(tau[k]) * spread[block])
+        sds[place] = abs(tau[k])
+    return Solution(
+        beta=beta,
+        sds=sds,
+        covariance=_covariance(search, optimum, tau),
+        loglik=optimum.evaluation.value,
+        dispersion=1.0,
+        modes={name: found[name] for name in groups},
+        convergence=_convergence(search, optimum, sds, retried),
+    )
+
+
+def _covariance(search: _Search, optimum: Optimum, tau: Array) -> Array:
+    """Covariance of (β, log sd) in the formula's order; nan for a variance at zero."""
+    p, order = search.p, search.problem.order
+    total = np.full((p + len(order),) * 2, np.nan)
+    try:
+        inverse = np.linalg.inv(optimum.hessian)
+    except np.linalg.LinAlgError:
+        return total
+    places = [*range(p), *(p + order[k] for k in search.free)]
+    # d log τ = dτ / τ
+    jacobian = np.r_[np.ones(p), 1.0 / tau[list(search.free)]]
+    total[np.ix_(places, places)] = inverse * np.outer(jacobian, jacobian)
+    return total
+
+
+def _convergence(search: _Search, optimum: Optimum, sds: Array, retried: bool) -> Convergence:
+    singular = len(search.free) < len(search.problem.sizes)
+    messages = []
+    if retried:
+        messages.append("The first search did not end at a maximum; a second start was used.")
+    if not optimum.reached:
+        messages.append(
+            "The likelihood has no maximum here that the search could reach "
+            f"(gradient {optimum.gradient:.1g} standard errors, smallest curvature "
+            f"{optimum.min_eigenvalue:.1g}): do not use these numbers; merge rare levels, leave "
+            "out a covariate or a random term, or rescale covariates."
+        )
+    if singular:
+        messages.append(
+            "A variance between groups is estimated as zero (singular fit): the data show no "
+            "more variation between groups than chance would give, which with few groups does "
+            "not mean that there is none."
+        )
+    if search.problem.family.latent_variance is not None and np.any(sds > INCREDIBLE):
+        messages.append(
+            "A standard deviation between groups is incredibly large: most groups are nearly all "
+            "yes or all no. Report it as a sign of sparse groups, not as a variance."
+        )
+    return Convergence(
+        converged=optimum.reached,
+        gradient=optimum.gradient,
+        min_eigenvalue=optimum.min_eigenvalue,
+        singular=singular,
+        iterations=optimum.iterations,
+        messages=tuple(messages),
+    )
