@@ -105,6 +105,7 @@ def baseline(
         groups=tuple(column.group for column in split.columns),
         variables=tuple(rows),
         by_label=by.label if by else None,
+        sites=by is not None and by.type == "key",
         remarks=_remarks(split, by),
     )
     return block, distinct(numbers)
@@ -169,6 +170,7 @@ def _variable(answers: Answers, split: _Split, rule: str | None) -> BaselineVari
         sensitive=field.sensitive,
         skip_rule=rule,
         by_group=len(split.columns) > 1,
+        ordered=field.type == "ordinal",
     )
 
 

@@ -46,6 +46,7 @@ class BaselineVariable:
     sensitive: int = 0
     skip_rule: str | None = None  # in words, when the item was not asked of everybody
     by_group: bool = True  # False: only the column for everybody may be shown
+    ordered: bool = False  # levels have an order: only neighbours may be merged
     remarks: tuple[str, ...] = ()
 
 
@@ -59,6 +60,7 @@ class BaselineBlock:
     variables: tuple[BaselineVariable, ...]
     by_label: str | None = None
     remarks: tuple[str, ...] = ()
+    sites: bool = False  # the groups are sites, whose names some profiles hide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
