@@ -59,7 +59,7 @@ def _own_key(table: Table, keys: TableKeys) -> list[Problem]:
         absent = int((table.codes[column] != "").sum())
         if absent:
             found.append(_problem(table, column, f"no key in {absent} of {total} rows."))
-    folded = table.values[columns].apply(lambda c: c.astype(object).map(_folded))
+    folded = pd.DataFrame({c: _folded_column(table.values[c]) for c in columns})
     complete = folded.notna().all(axis=1)
     repeated = int(folded[complete].duplicated().sum())
     if repeated:
@@ -71,6 +71,10 @@ def _own_key(table: Table, keys: TableKeys) -> list[Problem]:
     return found
 
 
+def _folded_column(keys: pd.Series) -> pd.Series:
+    return keys.astype(object).map({key: _folded(key) for key in keys.dropna().unique()})
+
+
 def _folded(key: object) -> object:
     return key.casefold() if isinstance(key, str) else key
 
@@ -78,7 +82,8 @@ def _folded(key: object) -> object:
 def _respelled(table: Table, column: str, parent: pd.Series) -> tuple[Table, int]:
     spelling = {_folded(key): key for key in parent.dropna()}
     old = table.values[column]
-    new = old.map(lambda key: spelling.get(_folded(key), key)).astype(object)
+    respelt = {key: spelling.get(_folded(key), key) for key in old.dropna().unique()}
+    new = old.map(respelt).astype(object)
     changed = int((old.notna() & (old != new)).sum())
     if not changed:
         return table, 0

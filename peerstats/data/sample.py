@@ -90,14 +90,13 @@ def _with_first_visit(tables: Mapping[str, Table]) -> Table:
     place = positions(values["participant_id"], women.values["participant_id"]).to_numpy()
     new = [c for c in values.columns if c not in women.values.columns]
     index = women.values.index
-    none = place == -1
-    taken = codes[new].reindex(place).set_axis(index, axis=0)
+    taken = codes[new].reindex(place, fill_value=".m").set_axis(index, axis=0)
     return Table(
         name="participants",
         values=pd.concat(
             [women.values, values[new].reindex(place).set_axis(index, axis=0)], axis=1
         ),
-        codes=pd.concat([women.codes, taken.mask(none[:, None], ".m")], axis=1),
+        codes=pd.concat([women.codes, taken], axis=1),
     )
 
 

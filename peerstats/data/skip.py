@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from peerstats.data.codebook import STRUCTURAL_CODES, Codebook, Field
+from peerstats.data.codebook import STRUCTURAL_CODES, Codebook, Condition, Field
 from peerstats.data.conditions import holds
 from peerstats.data.linked import link
 from peerstats.data.study import Finding, Study, Table
@@ -43,14 +43,20 @@ def apply_skip(
         gated = [
             f for f in codebook.of_table(name) if f.asked_if and f.name in table.values.columns
         ]
-        linked = link(tables, name) if gated else table
+        linked = (
+            link(tables, name, {f.asked_if.variable for f in gated if f.asked_if})
+            if gated
+            else table
+        )
         codes = table.codes.copy()
         for field in _gates_first(gated):
-            skipped = not_asked(
-                field, codebook, linked.values, {**_columns(linked), **_columns(codes)}
-            )
-            if skipped is None:
+            if field.asked_if is None:
                 continue
+            gate = field.asked_if.variable
+            of_gate = codes if gate in codes.columns else linked.codes
+            if gate not in of_gate.columns:
+                continue
+            skipped = not_asked(field.asked_if, codebook, linked.values[gate], of_gate[gate])
             answered = (table.codes[field.name] == "").to_numpy()
             against = int((skipped & answered).sum())
             if against:
@@ -63,19 +69,15 @@ def apply_skip(
 
 
 def not_asked(
-    field: Field, codebook: Codebook, values: pd.DataFrame, codes: Mapping[str, pd.Series]
-) -> np.ndarray | None:
-    """Return True in the rows where the field's skip rule says "not asked"; None without its gate.
+    condition: Condition, codebook: Codebook, gate: pd.Series, gate_codes: pd.Series
+) -> np.ndarray:
+    """Return True in the rows where an item's skip rule says "not asked".
 
     A gate that was itself not asked (`.a`) or does not apply (`.n`) closes the item too.
     """
-    condition = field.asked_if
-    if condition is None or condition.variable not in values.columns:
-        return None
-    gate = codebook.fields[condition.variable]
-    met = holds(condition, values[gate.name], gate)
-    known = (codes[gate.name] == "").to_numpy()
-    structural = codes[gate.name].isin(STRUCTURAL_CODES).to_numpy()
+    met = holds(condition, gate, codebook.fields[condition.variable])
+    known = (gate_codes == "").to_numpy()
+    structural = gate_codes.isin(STRUCTURAL_CODES).to_numpy()
     return np.asarray((known & ~met) | structural)
 
 
@@ -110,11 +112,6 @@ def _gates_first(gated: list[Field]) -> list[Field]:
     for field in gated:
         place(field, ())
     return list(ordered.values())
-
-
-def _columns(frame: Table | pd.DataFrame) -> dict[str, pd.Series]:
-    codes = frame.codes if isinstance(frame, Table) else frame
-    return {str(name): codes[name] for name in codes.columns}
 
 
 def _companions(field: Field, codes: pd.DataFrame) -> list[str]:

@@ -7,7 +7,7 @@ that one run shows them together; each says how many values, never which.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -214,8 +214,10 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _texts(column: pd.Series) -> list[str]:
-    absent = column.isna().to_numpy()
     cells = column.astype(object).to_numpy()
+    if all(type(cell) is str for cell in cells):
+        return list(cells)
+    absent = column.isna().to_numpy()
     return ["" if gone else _text(cell) for cell, gone in zip(cells, absent, strict=True)]
 
 
@@ -228,12 +230,3 @@ def _text(cell: object) -> str:
     if isinstance(cell, pd.Timestamp) or hasattr(cell, "isoformat"):
         return str(cell.isoformat())[:10]
     return str(cell)
-
-
-def exact_keys(frame: pd.DataFrame, keys: Mapping[str, Field]) -> list[str]:
-    """Key columns that a program turned into floats: above 2**53 two women become one."""
-    return [
-        name
-        for name in keys
-        if name in frame.columns and pd.api.types.is_float_dtype(frame[name].dtype)
-    ]
