@@ -110,8 +110,8 @@ def _levels(field: Field, seen: NDArray, table: Table) -> tuple[Level, ...]:
 def name_levels(study: Study, key: Field) -> Field:
     """Return a key (`site_id`) with levels named by the table it is the key of (`site_name`).
 
-    Levels are in the order of their names. The field comes back as it is when it has levels, or
-    when the study has no such table or lacks a name for one of its rows.
+    Levels are in the order of that table's rows. The field comes back as it is when it has levels,
+    or when the study has no such table or lacks a name for one of its rows.
     """
     named = f"{key.name.removesuffix('_id')}_name"
     homes = [name for name, t in study.codebook.tables.items() if t.key == (key.name,)]
@@ -122,8 +122,7 @@ def name_levels(study: Study, key: Field) -> Field:
     names = {level_value(value): str(label) for value, label in rows.to_numpy()}
     if not set(table.values[key.name].dropna().map(level_value)) <= set(names):
         return key
-    ordered = sorted(names.items(), key=lambda pair: (pair[1], pair[0]))
-    return replace(key, levels=tuple(Level(value=v, label=label) for v, label in ordered))
+    return replace(key, levels=tuple(Level(value=v, label=name) for v, name in names.items()))
 
 
 def skip_rule(field: Field, others: Mapping[str, Field]) -> str | None:

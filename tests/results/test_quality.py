@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from peerstats.data.checks import RULES
 from peerstats.data.codebook import Codebook, Field, TableKeys
 from peerstats.data.study import Finding, Study, Table
 from peerstats.results import Number
@@ -21,7 +22,7 @@ def _finding(rule: str, count: int, *by_site: tuple[str, int, int]) -> Finding:
         columns=("ccu_clients", "unprotected_7d"),
         count=count,
         checked=40,
-        message="always used condoms and reported an unprotected act",
+        message=f"always used condoms in {count} of 40 rows",
         by_site=by_site,
     )
 
@@ -29,6 +30,7 @@ def _finding(rule: str, count: int, *by_site: tuple[str, int, int]) -> Finding:
 def _study(*findings: Finding) -> Study:
     values = pd.DataFrame({"site_id": ["tapachula", "tecun"], "site_name": ["Tapachula", "Tecún"]})
     sites = Table(name="sites", values=values, codes=values.map(lambda _: ""))
+    women = pd.DataFrame({"age": [20.0], "age_entry": [19.0]})
     home = TableKeys(name="sites", label="Sites", key=("site_id",), points_to={})
     codebook = Codebook(
         name="c",
@@ -41,9 +43,15 @@ def _study(*findings: Finding) -> Study:
     return Study(
         name="s",
         codebook=codebook,
-        tables={"sites": sites},
+        tables={
+            "sites": sites,
+            "participants": Table(name="participants", values=women, codes=women.map(lambda _: "")),
+        },
         findings=findings,
-        notes=("participants.csv: semicolons read as separators",),
+        notes=(
+            "participants.csv: semicolons read as separators",
+            "column 'age': 17 values matched after removing blanks",
+        ),
         flow=(),
         synthetic=True,
         provenance="",
@@ -86,16 +94,36 @@ def test_two_findings_of_one_rule_have_rows_of_their_own() -> None:
     assert _by_address(numbers)["dq.C19_2.count"].value == 2
 
 
-def test_a_check_that_found_nothing_ran_but_has_no_row() -> None:
-    block, numbers = quality("dq", "Q", _study(_finding("C01", 0), _finding("C15", 3)))
+def test_a_check_that_found_nothing_has_no_row_unless_its_rate_is_published() -> None:
+    rate = _finding("C15", 0, ("tapachula", 0, 15), ("tecun", 0, 25))
+    block, found = quality("dq", "Q", _study(_finding("C01", 0), rate))
     assert [r.key for r in block.rows] == ["C15"]
-    assert block.rules_run == 2
-    assert _by_address(numbers)["dq.rules_run"].value == 2
-    assert _by_address(numbers)["dq.rules_run"].basis is None
+    assert _by_address(found)["dq.C15.site.tecun.percent"].value == 0
 
 
-def test_the_number_of_rules_can_be_told() -> None:
-    block, numbers = quality("dq", "Q", _study(), 33)
-    assert (block.rules_run, block.rows) == (33, ())
-    assert block.notes == ("participants.csv: semicolons read as separators",)
-    assert [n.address for n in numbers] == ["dq.rules_run"]
+def test_the_rules_that_ran_are_those_the_tables_allow() -> None:
+    block, numbers = quality("dq", "Q", _study())
+    number = _by_address(numbers)["dq.rules_run"]
+    assert block.rules_run == number.value
+    assert 1 <= block.rules_run < len(RULES)  # there is nothing but two ages
+    assert number.basis is None
+
+
+def test_no_sentence_repeats_a_count() -> None:
+    block, _ = quality("dq", "Q", _study(_finding("C15", 7), _finding("sentinel", 7)))
+    assert [r.message for r in block.rows] == [
+        f"Expected: {RULES['C15'].title}",
+        "always used condoms in some rows",
+    ]
+    assert block.notes == (
+        "participants.csv: semicolons read as separators",
+        "column 'age': some values matched after removing blanks",
+    )
+
+
+def test_headings_that_were_not_read_are_not_women() -> None:
+    found = _by_address(quality("dq", "Q", _study(_finding("undeclared", 3)))[1])
+    assert (found["dq.undeclared.count"].kind, found["dq.undeclared.count"].basis) == (
+        "constant",
+        None,
+    )
