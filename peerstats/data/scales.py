@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,8 @@ class Reliability:
     loadings: tuple[float, ...]
     item_rest: tuple[float, ...]  # correlation with the sum of the other items
     item_means: tuple[float, ...]
+    mean: float  # of the score, among women with complete items
+    sd: float  # with divisor n - 1
     floor: float  # share with the lowest possible score
     ceiling: float
     heywood: tuple[str, ...]
@@ -116,19 +119,15 @@ def reliability(
     0.9783
     """
     turned = items.astype(float) if scale is None else turn(items, scale, reversed)
-    full = turned.dropna()
-    x = full.to_numpy(dtype=float)
+    x = turned.dropna().to_numpy(dtype=float)
     note = _why_not(x)
-    covariance = (
-        np.atleast_2d(np.cov(x, rowvar=False)) if len(x) > 1 else np.zeros((x.shape[1],) * 2)
-    )
+    covariance = _covariance(x)
     loadings = np.full(x.shape[1], np.nan)
     heywood: tuple[str, ...] = ()
     if not note and x.shape[1] > 2:
         loadings, capped = one_factor(covariance)
-        heywood = tuple(str(n) for n, c in zip(full.columns, capped, strict=True) if c)
-    low, high = _bounds(turned, scale)
-    total = x.sum(axis=1)
+        heywood = tuple(str(n) for n, c in zip(turned.columns, capped, strict=True) if c)
+    (low, high), total = _bounds(turned, scale), x.sum(axis=1)
     return Reliability(
         n=int(turned.notna().any(axis=1).sum()),
         n_complete=len(x),
@@ -138,8 +137,10 @@ def reliability(
         loadings=tuple(float(v) for v in loadings),
         item_rest=tuple(float(v) for v in _item_rest(x)),
         item_means=tuple(float(v) for v in turned.mean()),
-        floor=float(np.mean(np.isclose(total, low))) if len(x) else float("nan"),
-        ceiling=float(np.mean(np.isclose(total, high))) if len(x) else float("nan"),
+        mean=_mean(total),
+        sd=float(total.std(ddof=1)) if len(x) > 1 else float("nan"),
+        floor=_mean(np.isclose(total, low)),
+        ceiling=_mean(np.isclose(total, high)),
         heywood=heywood,
         note=note or ("" if x.shape[1] > 2 else "omega needs at least three items"),
     )
@@ -200,6 +201,17 @@ def _why_not(x: Floats) -> str:
     if np.ptp(x.sum(axis=1)) == 0:
         return "the score does not vary"
     return ""
+
+
+def _covariance(x: Floats) -> Floats:
+    """Return the items' covariance matrix; zeros for fewer than two women."""
+    if len(x) < 2:
+        return np.zeros((x.shape[1], x.shape[1]))
+    return np.atleast_2d(np.cov(x, rowvar=False))
+
+
+def _mean(x: NDArray[Any]) -> float:
+    return float(np.mean(x)) if len(x) else float("nan")
 
 
 def _bounds(turned: pd.DataFrame, scale: Scale | None) -> tuple[float, float]:

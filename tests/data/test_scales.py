@@ -133,6 +133,10 @@ def test_item_rest_means_floor_and_ceiling():
     found = reliability(values, FOUR, reversed={"d"})
     assert (found.n, found.n_complete) == (5, 4)
     assert found.floor == 0.5
+    assert (found.mean, found.sd) == (
+        pytest.approx(37 / 4),
+        pytest.approx(np.std([4, 20, 9, 4], ddof=1)),
+    )
     assert found.ceiling == 0.25
     assert found.item_means == pytest.approx((2.0, 2.6, 2.5, 3.0))
     x = np.array([[1, 1, 1, 1], [5, 5, 5, 5], [1, 2, 3, 3], [1, 1, 1, 1]], dtype=float)

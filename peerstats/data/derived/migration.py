@@ -51,7 +51,7 @@ def double_newcomer(source: Source) -> Mapping[str, Column]:
 
 def stage_order(source: Source) -> Mapping[str, Column]:
     """Return whether sex work began before or after arriving: sign(years_sw - years_in_city)."""
-    gap = np.sign(source.value("years_sw") - source.value("years_in_city"))
+    gap = (source.value("years_sw") - source.value("years_in_city")).apply(np.sign)
     order = cut(gap, (0, 0.5), ("after_arrival", "same_time", "before_arrival"))
     return {"stage_order": all_needed(order, *_codes(source, "years_sw", "years_in_city"))}
 

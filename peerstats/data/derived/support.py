@@ -1,7 +1,7 @@
 """Peer support received: totals, domains, the standardised score and its split by venue.
 
 The instrument of a study is the acts that occur in its table; scores are prorated over those (half-
-rule, `scales.score`), so a study with fewer acts has a smaller range, which rule C30 reports.
+rule, `scales.score`), so a study with fewer acts has a smaller range.
 
     ps_z      (ps_total - mean) / SD, both over first visits, SD with divisor n - 1
     ps_high   1 at or above the median over first visits
