@@ -19,7 +19,7 @@ _PER_YEAR = {"week": 52.0, "month": 12.0, "year": 1.0}
 
 
 def model_frame(study: Synthetic) -> pd.DataFrame:
-    """Return one row per first visit: site_id, venue_id, the nine outcomes and their predictors.
+    """Return one row per first visit: the keys, the nine outcomes and their predictors.
 
     Yes and no are 1 and 0, an answer that is missing for any reason is NaN, and `ps_z` is
     standardised over the rows.
@@ -40,6 +40,7 @@ def model_frame(study: Synthetic) -> pd.DataFrame:
     total = _acts(tables["support_acts"]).reindex(rows["visit_id"]).to_numpy(dtype=float)
     work_years = (_number(rows["age"]) - _number(rows["age_entry"])).round(6)
     columns = {
+        "participant_id": rows["participant_id"],
         "site_id": rows["site_id"],
         "venue_id": rows["venue_id"],
         "ps_z": (total - np.nanmean(total)) / np.nanstd(total, ddof=1),
