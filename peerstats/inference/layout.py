@@ -32,7 +32,7 @@ class Level:
     @property
     def noun(self) -> str:
         """The word for one group in a sentence: "site" for `site_id`."""
-        return self.name.split(":")[-1].removesuffix("_id").replace("_", " ")
+        return factor_noun(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,3 +117,12 @@ def _nested(inner: NDArray[np.intp], outer: NDArray[np.intp]) -> bool:
 
 def _same(one: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
     return _nested(one, other) and _nested(other, one)
+
+
+def factor_noun(factor: str) -> str:
+    """The word for one group of a grouping factor: "venue" for `site_id:venue_id`.
+
+    >>> factor_noun("site_id:venue_id")
+    'venue'
+    """
+    return factor.split(":")[-1].removesuffix("_id").replace("_", " ")

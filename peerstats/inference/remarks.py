@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from peerstats.inference.estimates import Estimate, Remark
-from peerstats.inference.layout import Level
+from peerstats.inference.layout import Level, factor_noun
 from peerstats.inference.method import Question
 
 if TYPE_CHECKING:
@@ -91,12 +91,3 @@ def at_zero(fit: Fit, factor: str) -> bool:
     residual = fit.varcorr.loc[fit.varcorr["group"] == "Residual", "sd"]
     unit = float(residual.iloc[0]) if len(residual) else 1.0
     return bool(len(sds)) and float(sds.max()) < AT_ZERO * unit
-
-
-def factor_noun(factor: str) -> str:
-    """The word for one group of a grouping factor: "venue" for `site_id:venue_id`.
-
-    >>> factor_noun("site_id:venue_id")
-    'venue'
-    """
-    return factor.split(":")[-1].removesuffix("_id").replace("_", " ")

@@ -54,9 +54,7 @@ def infer(
         raise UsageError("alpha lies between 0 and 1; 0.05 gives 95% intervals.")
     if rule != "default" and rule not in METHODS:
         known = ", ".join(("default", *METHODS))
-        raise UsageError(
-            f"Unknown inference rule '{rule}' ({known}).{did_you_mean(rule, METHODS)}"
-        )
+        raise UsageError(f"Unknown inference rule '{rule}' ({known}).{did_you_mean(rule, METHODS)}")
     where = layout(fit, sites)
     question = Question(fit=fit, where=where, kinds=kinds(fit.design.X, where), alpha=alpha)
     rows = [_row(question, position, rule) for position in range(len(fit.params))]

@@ -8,7 +8,8 @@ import numpy as np
 
 from peerstats.data.codebook import Field
 from peerstats.errors import UsageError, did_you_mean
-from peerstats.inference.remarks import FEW_FOR_VARIANCE, factor_noun
+from peerstats.inference.layout import factor_noun
+from peerstats.inference.remarks import FEW_FOR_VARIANCE
 from peerstats.model.fit import Fit
 from peerstats.results.blocks import Group, GroupBlock
 from peerstats.results.counting import count, distinct

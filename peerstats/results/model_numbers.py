@@ -122,7 +122,12 @@ def term_numbers(
         for name, kind, value in lines:
             yield _number(f"{base}.{name}", kind, value, row, style, **common)
         yield Number(
-            address=f"{base}.p", kind="p_value", scale="none", value=row.p_value, format="p", **common
+            address=f"{base}.p",
+            kind="p_value",
+            scale="none",
+            value=row.p_value,
+            format="p",
+            **common,
         )
 
 
@@ -132,7 +137,13 @@ def _number(
     se = row.std_error if math.isfinite(row.std_error) else None
     scale: EstimateScale = row.scale
     return Number(
-        address=at, kind=kind, scale=scale, value=value, format=style, se=se, **common  # type: ignore[arg-type]
+        address=at,
+        kind=kind,
+        scale=scale,
+        value=value,
+        format=style,
+        se=se,
+        **common,  # type: ignore[arg-type]
     )
 
 
