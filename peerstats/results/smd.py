@@ -54,7 +54,10 @@ def smd_levels(counts: Sequence[NDArray[np.int_]]) -> float:
     0.4978
     """
     shares = [np.asarray(c, dtype=float) / np.sum(c) for c in counts if np.sum(c) >= LEAST]
-    return _largest([_pair_levels(p, q) for p, q in combinations(shares, 2)])
+    if len(shares) < 2:
+        return math.nan
+    pairs = np.array(list(combinations(shares, 2)))  # (pairs, 2, k)
+    return _largest(_distances_levels(pairs[:, 0], pairs[:, 1]).tolist())
 
 
 def _pair_numeric(a: Floats, b: Floats) -> float:
@@ -65,13 +68,20 @@ def _pair_numeric(a: Floats, b: Floats) -> float:
     return math.nan if difference > 0 else 0.0
 
 
-def _pair_levels(p: Floats, q: Floats) -> float:
+def _distances_levels(p: Floats, q: Floats) -> Floats:
+    """Return the distances (m,) of m pairs of shares (m, k), NaN where a pair shares no level."""
     difference = p - q
-    covariance = (np.diag(p) - np.outer(p, p) + np.diag(q) - np.outer(q, q)) / 2
-    solved = np.linalg.pinv(covariance, hermitian=True) @ difference
-    if not np.allclose(covariance @ solved, difference, atol=1e-8):
-        return math.nan
-    return math.sqrt(max(0.0, float(difference @ solved)))
+    covariance = (_multinomial(p) + _multinomial(q)) / 2
+    solved = np.einsum("mij,mj->mi", np.linalg.pinv(covariance, hermitian=True), difference)
+    reached = np.einsum("mij,mj->mi", covariance, solved)
+    in_range = np.all(np.abs(reached - difference) < 1e-8, axis=1)
+    squared = np.maximum(0.0, np.einsum("mi,mi->m", difference, solved))
+    return np.where(in_range, np.sqrt(squared), np.nan)
+
+
+def _multinomial(p: Floats) -> Floats:
+    """Return diag(p) - pp' (m, k, k) of m vectors of shares (m, k)."""
+    return p[:, :, None] * (np.eye(p.shape[1]) - p[:, None, :])
 
 
 def _largest(distances: Sequence[float]) -> float:
