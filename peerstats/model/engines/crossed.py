@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Crossing:
 
     def __post_init__(self) -> None:
         ends = np.cumsum((0, *self.problem.sizes))
-        blocks = tuple(slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True))
+        blocks = tuple(slice(a, b) for a, b in pairwise(ends))
         object.__setattr__(self, "blocks", blocks)
 
     @cached_property
@@ -115,11 +116,12 @@ class Blocks:
         return float(np.log(self.D).sum() + 2.0 * np.log(np.diag(self.root)).sum())
 
     def solve(self, b: Array) -> Array:
-        """H^-1 b."""
+        """H^-1 b, for one right-hand side (q,) or several (q, m)."""
         size = self.crossing.problem.sizes[0]
         first, rest = b[:size], b[size:]
         low = linalg.cho_solve((self.root, True), rest - self.G.T @ first)
-        return np.concatenate([first / self.D - self.G @ low, low])
+        D = self.D if b.ndim == 1 else self.D[:, None]
+        return np.concatenate([first / D - self.G @ low, low])
 
     @cached_property
     def inverse_parts(self) -> tuple[Array, Array, Array]:
@@ -152,11 +154,11 @@ class Blocks:
 def _rest_block(crossing: Crossing, tau: Array, w: Array) -> Array:
     """C: identity plus the weighted cross-table of the other factors' levels."""
     rest = crossing.rest
-    C = np.zeros(rest * rest)
+    flat = np.zeros(rest * rest)
     for t, one in zip(tau[1:], crossing.places, strict=True):
         for u, other in zip(tau[1:], crossing.places, strict=True):
-            C += t * u * np.bincount(one * rest + other, weights=w, minlength=rest * rest)
-    C = C.reshape(rest, rest)
+            flat += t * u * np.bincount(one * rest + other, weights=w, minlength=rest * rest)
+    C = flat.reshape(rest, rest)
     C[np.diag_indices(rest)] += 1.0
     return C
 
@@ -240,12 +242,16 @@ class Crossed:
         at = self._at(problem.X @ beta + problem.offset, tau, modes)
         return np.sqrt(Blocks.factor(self.crossing, tau, at.w).diagonal)
 
-    def tau_information(self, beta: Array, tau: Array) -> Array:
-        """2 Σ (τ w / (1 + τ² w))² for each factor, as if it stood alone."""
-        problem = self.crossing.problem
-        nothing = np.zeros(sum(problem.sizes))
-        at = self._at(problem.X @ beta + problem.offset, tau, nothing)
-        sums = self.crossing.gather(at.w)
-        per_effect = 2.0 * (self.crossing.scales(tau) * sums) ** 2
-        per_effect /= (1.0 + self.crossing.scales(tau) ** 2 * sums) ** 2
-        return np.array([per_effect[block].sum() for block in self.crossing.blocks])
+    def information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
+        """X'(W - WA H^-1 A'W)X, and 2 Σ (τ w / (1 + τ² w))² for each factor alone."""
+        crossing = self.crossing
+        problem = crossing.problem
+        at = self._at(problem.X @ beta + problem.offset, tau, np.zeros(sum(problem.sizes)))
+        scales = crossing.scales(tau)
+        weighted = problem.X * at.w[:, None]
+        right = np.array([scales * crossing.gather(column) for column in weighted.T])
+        solved = Blocks.factor(crossing, tau, at.w).solve(right.T)
+        sums = crossing.gather(at.w)
+        per_effect = 2.0 * (scales * sums / (1.0 + scales**2 * sums)) ** 2
+        by_factor = np.array([per_effect[block].sum() for block in crossing.blocks])
+        return problem.X.T @ weighted - right @ solved, by_factor

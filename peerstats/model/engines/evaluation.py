@@ -38,5 +38,5 @@ class Likelihood(Protocol):
     def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Return the conditional standard deviations of the whitened effects v."""
 
-    def tau_information(self, beta: Array, tau: Array) -> Array:
-        """Return a first guess at the information about each τ, for scaling."""
+    def information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
+        """Return a first guess at the information about β (p, p) and each τ, for scaling."""

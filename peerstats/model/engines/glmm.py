@@ -61,17 +61,21 @@ class _Search:
         return Evaluation(value=found.value, gradient=found.gradient[keep], modes=found.modes)
 
     def run(self, beta: Array, tau: float | Array, modes: Array | None = None) -> Optimum:
-        first = np.full(len(self.free), tau) if np.isscalar(tau) else np.asarray(tau)
-        guess = self.split(np.r_[beta, first])[1]
-        spread = self.likelihood.tau_information(beta, guess)[list(self.free)]
-        scale = np.zeros((self.p + len(self.free),) * 2)
-        root = np.linalg.cholesky(self.fixed.information) if self.p else np.zeros((0, 0))
-        scale[: self.p, : self.p] = np.linalg.inv(root).T if self.p else root
-        scale[range(self.p, len(scale)), range(self.p, len(scale))] = 1 / np.sqrt(
-            np.maximum(spread, 1.0)
-        )
+        first = np.broadcast_to(np.asarray(tau, dtype=np.float64), (len(self.free),))
         start = np.zeros(sum(self.problem.sizes)) if modes is None else modes
+        scale = self._scale(beta, first)
         return maximise(self.evaluate, np.r_[beta, first], scale, start)
+
+    def _scale(self, beta: Array, first: Array) -> Array:
+        """S with SS' the inverse of the information about (β, τ) to be expected."""
+        by_beta, by_tau = self.likelihood.information(beta, self.split(np.r_[beta, first])[1])
+        scale = np.zeros((self.p + len(self.free),) * 2)
+        if self.p:
+            scale[: self.p, : self.p] = np.linalg.inv(np.linalg.cholesky(by_beta)).T
+        spread = np.sqrt(np.maximum(by_tau[list(self.free)], 1.0))
+        places = range(self.p, len(scale))
+        scale[places, places] = 1.0 / spread
+        return scale
 
 
 def fit_glmm(design: Design, family: Family, nodes: int) -> Solution:

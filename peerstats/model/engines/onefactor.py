@@ -103,11 +103,15 @@ class OneFactor:
         fixed = self.problem.X @ beta + self.problem.offset
         return self._at(fixed, float(tau[0]), modes).H ** -0.5
 
-    def tau_information(self, beta: Array, tau: Array) -> Array:
-        """2 Σ (τ w / (1 + τ² w))², the information in a normal model with weights w."""
-        zeros = np.zeros(self.problem.sizes[0])
-        at = self._at(self.problem.X @ beta + self.problem.offset, float(tau[0]), zeros)
-        return np.array([2.0 * np.sum((tau[0] * at.w_sum / at.H) ** 2)])
+    def information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
+        """Information about β and τ in a normal model with weights w."""
+        problem = self.problem
+        at = self._at(problem.X @ beta + problem.offset, float(tau[0]), np.zeros(problem.sizes[0]))
+        weighted = problem.X * at.w[:, None]
+        sums = np.add.reduceat(weighted, problem.starts, axis=0) * tau[0]
+        between = sums.T @ (sums / at.H[:, None])
+        by_tau = 2.0 * np.sum((tau[0] * at.w_sum / at.H) ** 2)
+        return problem.X.T @ weighted - between, np.array([by_tau])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

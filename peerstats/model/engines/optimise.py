@@ -67,7 +67,7 @@ def maximise(objective: Objective, start: Array, scale: Array, modes: Array) -> 
     """Maximise from `start`; `scale` is S, `modes` the first guess at the effects."""
     space = _Space(objective, start, scale)
     point = space.at(np.zeros(scale.shape[1]), modes)
-    point, inverse, steps = _quasi_newton(space, point)
+    point, steps = _quasi_newton(space, point)
     hessian = _hessian(space, point)
     for _ in range(4):
         step = _newton_step(hessian, point.gradient)
@@ -102,11 +102,11 @@ def _newton_step(hessian: Array, gradient: Array) -> Array | None:
         return None
 
 
-def _quasi_newton(space: _Space, point: _Point) -> tuple[_Point, Array, int]:
+def _quasi_newton(space: _Space, point: _Point) -> tuple[_Point, int]:
     inverse = np.eye(len(point.x))
     for step in range(MOST_STEPS):
         if np.abs(point.gradient).max(initial=0.0) < COARSE:
-            return point, inverse, step
+            return point, step
         direction = -inverse @ point.gradient
         if direction @ point.gradient >= 0:  # lost positive definiteness: start afresh
             inverse = np.eye(len(point.x))
@@ -114,10 +114,10 @@ def _quasi_newton(space: _Space, point: _Point) -> tuple[_Point, Array, int]:
         direction *= min(1.0, LONGEST_STEP / float(np.linalg.norm(direction)))
         trial = _search(space, point, direction)
         if trial is None:
-            return point, inverse, step
+            return point, step
         inverse = _update(inverse, trial.x - point.x, trial.gradient - point.gradient)
         point = trial
-    return point, inverse, MOST_STEPS
+    return point, MOST_STEPS
 
 
 def _search(space: _Space, point: _Point, direction: Array) -> _Point | None:
