@@ -108,3 +108,15 @@ def p_phrase(results: Results, at: str) -> Cell:
     """A p-value in a sentence: "p = 0.046", "p < 0.001" (the sign is part of the number)."""
     signed = results.number(at).printed[:1] in "<>"
     return (f"p{NBSP}" if signed else f"p{NBSP}={NBSP}", Ref(at))
+
+
+def plain(results: Results, cell: Cell) -> str:
+    """The characters of a cell without markup, for a drawing or an alternative text."""
+    return "".join(
+        results.number(part.address).printed
+        if isinstance(part, Ref)
+        else part.mark
+        if isinstance(part, Symbol)
+        else part
+        for part in cell
+    )

@@ -1,0 +1,123 @@
+"""The sheet figures are drawn on: one style, sizes in inches, the same bytes every time.
+
+Figures are built as objects (no pyplot), so nothing global changes: matplotlib's settings are put
+in place for one drawing and restored. Text is never parsed as mathematics, so a `$` in a label is
+a `$`. Only the fonts that come with matplotlib are used, and the file carries no software name or
+date; the same numbers therefore give the same bytes on the same version.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Sheet
+
+WIDTH = 7.0  # inches: the text width of an A4 or Letter page
+DPI = 180
+INK, SOFT, FAINT = "#1a1a1a", "#595959", "#d0d0d0"
+TEXT = 8.5  # points
+SETTINGS: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": TEXT,
+    "axes.labelsize": TEXT,
+    "axes.titlesize": TEXT,
+    "xtick.labelsize": TEXT - 0.5,
+    "ytick.labelsize": TEXT - 0.5,
+    "legend.fontsize": TEXT - 0.5,
+    "axes.edgecolor": SOFT,
+    "axes.linewidth": 0.7,
+    "axes.labelcolor": INK,
+    "axes.unicode_minus": True,
+    "axes.formatter.use_mathtext": False,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "hatch.linewidth": 0.5,
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "path.simplify": True,
+    "savefig.dpi": DPI,
+    "figure.dpi": DPI,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw inside this: matplotlib's defaults, seaborn's tick style, our sizes; then restored."""
+    import matplotlib
+    import seaborn
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(seaborn.axes_style("ticks"))
+        matplotlib.rcParams.update(SETTINGS)
+        yield
+
+
+def sheet(height: float, width: float = WIDTH) -> Sheet:
+    """Return an empty sheet of this size in inches that draws without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Sheet
+
+    made = Sheet(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(made)
+    return made
+
+
+def place_axes(drawing: Sheet, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Add axes whose position and size are given in inches."""
+    across, up = drawing.get_size_inches()
+    return drawing.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def text_width(texts: list[str], size: float = TEXT) -> float:
+    """Return the width in inches of the widest text, as it will be drawn."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(family="DejaVu Sans")
+    widths = [
+        TextPath((0, 0), t, size=size, prop=font).get_extents().x1 for t in texts if t.strip()
+    ]
+    return max(widths, default=0.0) / 72
+
+
+def shorten(text: str, most: float, size: float = TEXT) -> str:
+    """Cut a label that is wider than `most` inches, with an ellipsis."""
+    if text_width([text], size) <= most:
+        return text
+    while len(text) > 1 and text_width([text + "…"], size) > most:
+        text = text[:-1].rstrip()
+    return text + "…"
+
+
+def watermark(drawing: Sheet) -> None:
+    """Write SYNTHETIC across the sheet, behind what is drawn but not to be overlooked."""
+    across, up = drawing.get_size_inches()
+    size = min(54.0, 72 * up / 3, 72 * across / 9)
+    drawing.text(
+        0.5, 0.5, "SYNTHETIC", fontsize=size, color="#000000", alpha=0.07, rotation=12,
+        ha="center", va="center", weight="bold", zorder=-1,
+    )  # fmt: skip
+    drawing.text(
+        0.995, 0.999, "SYNTHETIC DATA", fontsize=6.5, color=SOFT, ha="right", va="top",
+    )  # fmt: skip
+
+
+def encode(drawing: Sheet, synthetic: bool) -> tuple[bytes, int, int]:
+    """Return PNG bytes without metadata, and width and height in pixels."""
+    if synthetic:
+        watermark(drawing)
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    across, up = drawing.get_size_inches()
+    return buffer.getvalue(), round(across * DPI), round(up * DPI)
