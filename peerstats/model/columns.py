@@ -112,12 +112,10 @@ def _fill(recipe: Recipe, data: Mapping[str, Values], n: int) -> NDArray[np.floa
     from patsy.build import build_design_matrices
     from patsy.missing import NAAction
 
-    if not recipe.columns:
-        return np.zeros((n, 0))
+    if not data:  # an intercept alone, or nothing: patsy could not tell the number of rows
+        return np.ones((n, len(recipe.columns)))
     (made,) = build_design_matrices([recipe.info], data, NA_action=NAAction(NA_types=[]))
-    matrix = np.asarray(made, dtype=np.float64)
-    # A formula of an intercept alone has no factor to take the number of rows from.
-    return np.repeat(matrix, n, axis=0) if len(matrix) != n else matrix
+    return np.asarray(made, dtype=np.float64)
 
 
 def _categories(data: Mapping[str, Values]) -> dict[str, tuple[str, ...]]:

@@ -1,1 +1,107 @@
-"""peerstats.model.engines."""
+"""Engines: how a model is fitted. The first engine that does not refuse fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from peerstats.errors import ModelError
+from peerstats.model.convergence import Solution
+from peerstats.model.design import Design
+from peerstats.model.engines.glm import fit_glm, fit_ols
+from peerstats.model.engines.glmm import fit_glmm
+from peerstats.model.engines.lmm import fit_lmm
+from peerstats.model.families import Family
+from peerstats.model.formula import Formula
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the caller decided about the estimation."""
+
+    method: str = "laplace"
+    nodes: int = 25
+    reml: bool = False
+
+
+Refusal = Callable[[Formula, Family, Choices], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Engine:
+    """A way to fit; `refuses` gives None or the reason it cannot, before any data are looked at."""
+
+    name: str
+    refuses: Refusal
+    fit: Callable[[Design, Family, Choices], Solution]
+
+
+def _random_part(formula: Formula) -> str | None:
+    for random in formula.random:
+        if not random.intercept_only:
+            return (
+                f"Random slopes such as {random} cannot be fitted yet; "
+                f"write (1 | {random.group}) for a random intercept."
+            )
+    return None
+
+
+def _refuses_ols(formula: Formula, family: Family, choices: Choices) -> str | None:
+    if formula.random:
+        return "The model has a random part."
+    return None if family.name == "gaussian" else "The outcome is not gaussian."
+
+
+def _refuses_glm(formula: Formula, family: Family, choices: Choices) -> str | None:
+    if formula.random:
+        return "The model has a random part."
+    return None if family.glm_family is not None else f"{family!r} has no plain GLM."
+
+
+def _refuses_lmm(formula: Formula, family: Family, choices: Choices) -> str | None:
+    if family.name != "gaussian":
+        return "The outcome is not gaussian."
+    return _random_part(formula)
+
+
+def _refuses_glmm(formula: Formula, family: Family, choices: Choices) -> str | None:
+    if family.has_dispersion:
+        return f"{family!r} has a residual variance."
+    if choices.reml:
+        return "reml=True needs a gaussian outcome."
+    if choices.method == "agq" and len(formula.random) > 1:
+        return (
+            "Adaptive quadrature (method='agq') works with one grouping factor; "
+            "use method='laplace' for several."
+        )
+    return _random_part(formula)
+
+
+# The order is the order of the questions: no random part, gaussian, anything else.
+ENGINES: Mapping[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine(name="ols", refuses=_refuses_ols, fit=lambda d, f, c: fit_ols(d, f)),
+        Engine(name="glm", refuses=_refuses_glm, fit=lambda d, f, c: fit_glm(d, f)),
+        Engine(name="lmm", refuses=_refuses_lmm, fit=lambda d, f, c: fit_lmm(d, f, c.reml)),
+        Engine(
+            name="glmm",
+            refuses=_refuses_glmm,
+            fit=lambda d, f, c: fit_glmm(d, f, c.nodes if c.method == "agq" else 1),
+        ),
+    )
+}
+
+
+def choose_engine(formula: Formula, family: Family, choices: Choices) -> Engine:
+    """Return the engine that fits this model, or raise ModelError with the reason none can."""
+    reasons = {}
+    for name, engine in ENGINES.items():
+        reason = engine.refuses(formula, family, choices)
+        if reason is None:
+            return engine
+        reasons[name] = reason
+    raise ModelError(reasons["lmm" if family.name == "gaussian" else "glmm"])
+
+
+__all__ = ["ENGINES", "Choices", "Engine", "choose_engine"]

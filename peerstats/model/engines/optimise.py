@@ -79,9 +79,9 @@ def maximise(objective: Objective, start: Array, scale: Array, modes: Array) -> 
         if not trial.evaluation.usable or trial.evaluation.value < point.evaluation.value - slack:
             break
         point = trial
-        if np.abs(step).max() > 1e-2:
+        if np.abs(step).max(initial=0.0) > 1e-2:
             hessian = _hessian(space, point)
-        if np.abs(point.gradient).max() < FINE:
+        if np.abs(point.gradient).max(initial=0.0) < FINE:
             break
     eigenvalues = np.linalg.eigvalsh(hessian)
     back = np.linalg.inv(scale)

@@ -7,7 +7,9 @@ equal numbers is taken in the tails.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, gammaln, log_ndtr, ndtr, ndtri
@@ -165,6 +167,17 @@ LINKS: dict[str, Parts] = {
 }
 
 
+def _glm_family(link: str) -> Any:
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.families.links import CLogLog, Log, Logit, Probit
+
+    links = {"logit": Logit, "probit": Probit, "cloglog": CLogLog, "log": Log}
+    with warnings.catch_warnings():
+        # A log link may give risks above 1; ours refuses those by a likelihood of zero.
+        warnings.simplefilter("ignore")
+        return Binomial(links[link]())
+
+
 def binomial(link: str = "logit") -> Family:
     """Return the binomial family with one of its links.
 
@@ -184,4 +197,5 @@ def binomial(link: str = "logit") -> Family:
         check=check,
         latent_variance=latent,
         has_trials=True,
+        glm_family=lambda: _glm_family(link),
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ class Family:
     latent_variance: float | None = None
     has_trials: bool = False
     has_dispersion: bool = False
+    # Makes the same family and link of statsmodels, which fits models without a random part.
+    glm_family: Callable[[], Any] | None = None
     # Rows with equal η may be summed to one row with mean outcome and summed weight.
     sums_up: bool = True
 

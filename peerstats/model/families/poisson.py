@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import gammaln
 
@@ -37,6 +39,12 @@ def check(y: Array) -> str | None:
     return None
 
 
+def _glm_family() -> Any:
+    from statsmodels.genmod.families import Poisson
+
+    return Poisson()
+
+
 def poisson(link: str = "log") -> Family:
     """Return the Poisson family.
 
@@ -53,4 +61,5 @@ def poisson(link: str = "log") -> Family:
         variance=lambda mu: mu,
         start=lambda y, m: np.log(y + 0.5),
         check=check,
+        glm_family=_glm_family,
     )
