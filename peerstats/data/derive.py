@@ -53,11 +53,15 @@ def derive(tables: Mapping[str, Table], codebook: Codebook) -> Mapping[str, Tabl
 def recomputed(
     tables: Mapping[str, Table], codebook: Codebook
 ) -> Iterator[tuple[str, str, pd.Series]]:
-    """Yield (table, name, values) for every derived column that is there and can be made again."""
+    """Yield (table, name, values) for every derived column that is there and can be made again.
+
+    Variables that compare a woman with the others (ps_z and its kin) are left out: they rightly
+    change with the women who are in the tables.
+    """
     seen: set[str] = set()
     for rule in derivations(codebook):
         place = _place(tables, rule)
-        if place is None:
+        if place is None or rule.relative:
             continue
         there = [n for n in rule.names if n in tables[place].values.columns and n not in seen]
         if not there:

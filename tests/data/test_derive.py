@@ -300,6 +300,11 @@ def test_a_supplied_column_is_kept_and_can_be_compared():
     assert again == {"years_sw": [10.0, 10.0]}
 
 
+def test_what_compares_with_others_is_not_recomputed_in_a_part_of_them():
+    tables = derive({"participants": women(ps_total=[1, 2, 3])}, BOOK)
+    assert {name for _, name, _ in recomputed(tables, BOOK)} == set()
+
+
 def test_nothing_is_derived_from_nothing_and_the_input_stays():
     p = women(age=[30.0])
     out = derive({"participants": p}, BOOK)

@@ -77,11 +77,18 @@ def _ran(
             continue
         for name in _places(tables, rule):
             if name not in views:
-                views[name] = Source(tables=tables, codebook=codebook, rows=link(tables, name))
+                views[name] = _view(tables, codebook, name)
             pieces = rule.find(views[name]) if views[name].has(*rule.columns) else []
             if pieces:
                 yield rule, views[name], pieces
                 break
+
+
+def _view(tables: Mapping[str, Table], codebook: Codebook, name: str) -> Source:
+    """Return the rows of a table; a long table brings only its keys, since it has many rows."""
+    long = name in ("support_acts", "violence")
+    own = set(tables[name].values.columns) if long else None
+    return Source(tables=tables, codebook=codebook, rows=link(tables, name, own))
 
 
 def _places(tables: Mapping[str, Table], rule: Rule) -> list[str]:

@@ -51,6 +51,7 @@ class Derivation:
     needs: tuple[str, ...] = ()
     may: tuple[str, ...] = ()  # read where present
     long: tuple[str, ...] = ()  # a long table and the columns of it that are needed
+    relative: bool = False  # depends on the other women, so another sample gives another value
 
 
 def interval(source: Source, name: str) -> tuple[pd.Series, pd.Series]:

@@ -93,15 +93,26 @@ SUPPORT = (
         long=("support_acts", "act", "received"),
     ),
     Derivation(
-        names=("ps_z",), place="unit", make=ps_z, needs=("ps_total",), may=("visit_no", "date")
+        names=("ps_z",),
+        place="unit",
+        make=ps_z,
+        needs=("ps_total",),
+        may=("visit_no", "date"),
+        relative=True,
     ),
     Derivation(
-        names=("ps_high",), place="unit", make=ps_high, needs=("ps_z",), may=("visit_no", "date")
+        names=("ps_high",),
+        place="unit",
+        make=ps_high,
+        needs=("ps_z",),
+        may=("visit_no", "date"),
+        relative=True,
     ),
     Derivation(
         names=("venue_ps_mean", "ps_within", "venue_support_climate"),
         place="unit",
         make=venue_split,
         needs=("ps_z", "venue_id", "participant_id"),
+        relative=True,
     ),
 )
