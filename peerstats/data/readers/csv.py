@@ -186,11 +186,12 @@ def _check_lengths(rows: _Rows, text: str, refusal: _Refusal) -> None:
             wrong[0][0],
         )
     counts = Counter("long" if cells > width else "short" for _, cells in wrong)
+    title = " The first line may be a title: remove what stands above the header." * (width == 1)
     lines = ", ".join(str(line) for line, _ in wrong[:10]) + (", …" if len(wrong) > 10 else "")
     parts = " and ".join(f"{counts[kind]} too {kind}" for kind in ("long", "short") if counts[kind])
     raise refusal(
         f"{len(wrong)} of {len(rows) - 1} rows do not have the header's {width} cells "
-        f"({parts}): lines {lines}.",
+        f"({parts}): lines {lines}.{title}",
         wrong[0][0],
     )
 
