@@ -9,6 +9,7 @@ date; the same numbers therefore give the same bytes on the same version.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "ytick.labelsize": TEXT - 0.5,
     "legend.fontsize": TEXT - 0.5,
     "axes.edgecolor": SOFT,
+    "axes.facecolor": "none",
     "axes.linewidth": 0.7,
     "axes.labelcolor": INK,
     "axes.unicode_minus": True,
@@ -58,9 +60,12 @@ def style() -> Iterator[None]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(seaborn.axes_style("ticks"))
-        matplotlib.rcParams.update(SETTINGS)
-        yield
+        settings: Any = matplotlib.rcParams
+        settings.update({**seaborn.axes_style("ticks"), **SETTINGS})
+        with warnings.catch_warnings():
+            # A letter that the shipped fonts lack is drawn as a box; it must not stop a report.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            yield
 
 
 def sheet(height: float, width: float = WIDTH) -> Sheet:
@@ -81,23 +86,29 @@ def place_axes(drawing: Sheet, left: float, bottom: float, width: float, height:
 
 def text_width(texts: list[str], size: float = TEXT) -> float:
     """Return the width in inches of the widest text, as it will be drawn."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    font = FontProperties(family="DejaVu Sans")
-    widths = [
-        TextPath((0, 0), t, size=size, prop=font).get_extents().x1 for t in texts if t.strip()
-    ]
-    return max(widths, default=0.0) / 72
+    font = get_font(findfont(FontProperties(family="DejaVu Sans")))
+    font.set_size(size, 72)
+    widths = []
+    for text in texts:
+        font.set_text(text)
+        widths.append(font.get_width_height()[0] / 64 / 72)
+    return max(widths, default=0.0)
 
 
 def shorten(text: str, most: float, size: float = TEXT) -> str:
     """Cut a label that is wider than `most` inches, with an ellipsis."""
     if text_width([text], size) <= most:
         return text
-    while len(text) > 1 and text_width([text + "…"], size) > most:
-        text = text[:-1].rstrip()
-    return text + "…"
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if text_width([text[:middle].rstrip() + "…"], size) <= most:
+            fits = middle
+        else:
+            too_long = middle
+    return text[:fits].rstrip() + "…"
 
 
 def watermark(drawing: Sheet) -> None:
@@ -105,12 +116,10 @@ def watermark(drawing: Sheet) -> None:
     across, up = drawing.get_size_inches()
     size = min(54.0, 72 * up / 3, 72 * across / 9)
     drawing.text(
-        0.5, 0.5, "SYNTHETIC", fontsize=size, color="#000000", alpha=0.07, rotation=12,
+        0.5, 0.5, "SYNTHETIC", fontsize=size, color="#000000", alpha=0.08, rotation=12,
         ha="center", va="center", weight="bold", zorder=-1,
     )  # fmt: skip
-    drawing.text(
-        0.995, 0.999, "SYNTHETIC DATA", fontsize=6.5, color=SOFT, ha="right", va="top",
-    )  # fmt: skip
+    drawing.text(0.02 / across, 0.03 / up, "SYNTHETIC DATA", fontsize=6.5, color=SOFT)
 
 
 def encode(drawing: Sheet, synthetic: bool) -> tuple[bytes, int, int]:

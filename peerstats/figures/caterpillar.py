@@ -25,7 +25,7 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import Group, GroupBlock
 from peerstats.results.find import block_of
 from peerstats.results.formats import WITHHELD
-from peerstats.results.text import LEVEL, Cell, number, shown, spread
+from peerstats.results.text import LEVEL, Cell, number, shown, spread, withheld_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ROWS_UP_TO = 25
 LABELS_UP_TO = 100
 MARGIN = 0.12
+BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 UNITS = {
     "log_odds": "log odds", "log_rate": "log rate", "mean_difference": "the outcome’s units",
     "link": "the linear predictor’s units",
@@ -44,7 +45,7 @@ def build(results: Results, key: str) -> Figure:
     """Draw the conditional modes of group block `key` with their intervals and the zero line."""
     block = block_of(results, key, GroupBlock)
     points = [_point(results, block, group) for group in block.groups]
-    order = sorted(range(len(points)), key=lambda i: _rank(points[i]))
+    order = sorted(range(len(points)), key=lambda i: _rank(block.groups[i], points[i]))
     groups, points = [block.groups[i] for i in order], [points[i] for i in order]
     with style():
         draw = _draw_rows if len(groups) <= ROWS_UP_TO else _draw_columns
@@ -59,7 +60,7 @@ def build(results: Results, key: str) -> Figure:
         width=width,
         height=height,
         drawn=tuple(drawn),
-        notes=(_note(points),),
+        notes=(_note(results, points, drawn),),
     )
 
 
@@ -76,9 +77,9 @@ def _point(results: Results, block: GroupBlock, group: Group) -> Point | None:
     return mode, ends[0], ends[1]
 
 
-def _rank(point: Point | None) -> float:
-    """Withheld groups stand last, so that their place tells nothing."""
-    return math.inf if point is None else point[0]
+def _rank(group: Group, point: Point | None) -> tuple[float, str]:
+    """Withheld groups stand last and by name, so that their place tells nothing."""
+    return (math.inf, group.label) if point is None else (point[0], "")
 
 
 def _label(results: Results, block: GroupBlock) -> str:
@@ -95,7 +96,10 @@ def _at(block: GroupBlock, group: Group) -> str:
 def _draw_rows(
     results: Results, block: GroupBlock, groups: list[Group], points: list[Point | None]
 ) -> tuple[bytes, int, int]:
-    """Labelled rows, the largest at the top."""
+    """Labelled rows, the largest at the top, those withheld at the bottom."""
+    shift = sum(point is None for point in points)
+    groups = [*groups[-shift:][::-1], *groups[:-shift]] if shift else groups
+    points = [*points[-shift:], *points[:-shift]] if shift else points
     labels = [shorten(group.label, WIDTH / 3) for group in groups]
     left = text_width(labels) + MARGIN + 0.1
     height = 0.2 * len(groups)
@@ -107,7 +111,7 @@ def _draw_rows(
     axes.axvline(0, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
     for i, point in enumerate(points):
         if point is None:
-            axes.text(0, i, WITHHELD, ha="center", va="center", backgroundcolor="white")
+            axes.text(0, i, WITHHELD, ha="center", va="center_baseline", bbox=BOX)
             continue
         axes.plot(point[1:], [i, i], color=INK, linewidth=1)
         axes.plot(point[0], i, "o", color=INK, markersize=4)
@@ -123,10 +127,10 @@ def _draw_columns(
     step = math.ceil(len(groups) / LABELS_UP_TO)
     size = 5.5
     labels = [shorten(group.label, 1.1, size) for group in groups][::step]
-    bottom = text_width(labels, size) + 0.5
+    bottom = text_width(labels, size) + 0.42
     height = 2.6
     drawing = sheet(height + bottom + 0.2)
-    axes = place_axes(drawing, 0.62, bottom, WIDTH - 0.62 - MARGIN, height)
+    axes = place_axes(drawing, 0.85, bottom, WIDTH - 0.85 - MARGIN, height)
     axes.set_xlim(-1, len(groups))
     axes.axhline(0, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
     for i, point in enumerate(points):
@@ -152,13 +156,13 @@ def _spines(axes: Axes, left: bool) -> None:
     seaborn.despine(ax=axes, left=left)
 
 
-def _note(points: list[Point | None]) -> Cell:
+def _note(results: Results, points: list[Point | None], drawn: list[str]) -> Cell:
     words = (
         "Dots: departure of each group from the average group, in order; bars: its interval. "
         "Groups with few women are drawn towards the average."
     )
     if any(point is None for point in points):
-        words += f" {WITHHELD}: withheld; these groups stand last and not in order."
+        words += f" {withheld_words(results, drawn)} These groups stand last and not in order."
     return (words,)
 
 

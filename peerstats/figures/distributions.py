@@ -28,7 +28,7 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import ALL, BaselineBlock, BaselineVariable, Group, Item
 from peerstats.results.find import block_of
 from peerstats.results.formats import WITHHELD
-from peerstats.results.text import Cell, Ref, shown, value_of
+from peerstats.results.text import Cell, Ref, shown, value_of, withheld_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,6 @@ def build(results: Results, key: str) -> Figure:
         if line.variable and line.item
         for group in groups
     ]
-    fewer = groups != block.groups
     return Figure(
         key=f"distributions-{key}",
         title=f"{block.title}: distributions",
@@ -70,9 +69,19 @@ def build(results: Results, key: str) -> Figure:
         width=width,
         height=height,
         drawn=tuple(at for at in places if results.has(at)),
-        notes=(("Bars run from 0 to 100% of the women of the group who answered.",),)
-        + ((("Only all women are drawn, since there are many groups.",),) if fewer else ()),
+        notes=_notes(results, block, places),
     )
+
+
+def _notes(results: Results, block: BaselineBlock, places: list[str]) -> tuple[Cell, ...]:
+    """What the reader must know to read the bars."""
+    words = ["Bars: share of the women of the group who answered."]
+    if len(block.groups) > MOST_GROUPS:
+        words.append("Only all women are drawn, since there are many groups.")
+    elif not all(variable.by_group for variable in block.variables):
+        words.append("Without bars: shown for all women only, because of small numbers.")
+    words.append(withheld_words(results, places))
+    return ((" ".join(words).rstrip(),),)
 
 
 def _lines(block: BaselineBlock) -> Iterator[Line]:
@@ -120,7 +129,7 @@ def _draw(
         shade = SOFT if line.item else INK
         drawing.text(0.02 / WIDTH, y, label, va="center_baseline", color=shade)
     for g, group in enumerate(groups):
-        axes = place_axes(drawing, left + g * each, BOTTOM, each - 0.2, body)
+        axes = place_axes(drawing, left + g * each, BOTTOM, each - 0.3, body)
         axes.set_title(shorten(group.label, each - 0.15), loc="left", pad=5)
         _column(axes, results, block, lines, group)
     drawing.text(

@@ -25,12 +25,16 @@ from peerstats.figures.figure import Figure
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock, Term, TermLevel
 from peerstats.results.find import block_of
-from peerstats.results.text import LEVEL, Cell, estimate, plain, shown
+from peerstats.results.text import LEVEL, Cell, estimate, plain, shown, withheld_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WORDS = {"or": "odds ratio", "rr": "rate ratio", "b": "difference"}
+ABOUT = (
+    f"Squares: estimates, black for the exposure; bars: {LEVEL} confidence intervals; "
+    "dashed line: no association."
+)
 LINE = 0.21  # inches a row
 TOP, BOTTOM, GAP = 0.42, 0.55, 0.15
 NARROWEST, WIDEST = 0.05, 20.0  # a log axis never shows more than this
@@ -69,11 +73,8 @@ def build(results: Results, key: str) -> Figure:
         width=width,
         height=height,
         drawn=tuple(drawn),
-        notes=((
-            f"Squares: estimates, black for the exposure; bars: {LEVEL} confidence intervals; "
-            "dashed line: no association.",
-        ),),
-    )  # fmt: skip
+        notes=((f"{ABOUT} {withheld_words(results, drawn)}".rstrip(),),),
+    )
 
 
 def _base(block: ModelBlock, term: Term, level: TermLevel) -> str:

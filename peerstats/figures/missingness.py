@@ -20,7 +20,7 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import MissingBlock
 from peerstats.results.find import block_of
 from peerstats.results.formats import WITHHELD
-from peerstats.results.text import Cell, number, shown, value_of
+from peerstats.results.text import Cell, number, shown, value_of, withheld_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +44,7 @@ def build(results: Results, key: str) -> Figure:
         png, width, height = _draw(results, block)
     names = ("rows", *(part[0] for part in PARTS))
     places = [address(key, v.key, name) for v in block.variables for name in names]
+    withheld = withheld_words(results, places)
     return Figure(
         key=f"missingness-{key}",
         title=block.title,
@@ -52,6 +53,7 @@ def build(results: Results, key: str) -> Figure:
         width=width,
         height=height,
         drawn=tuple(at for at in places if results.has(at)),
+        notes=((withheld,),) if withheld else (),
     )
 
 
@@ -61,7 +63,7 @@ def _draw(results: Results, block: MissingBlock) -> tuple[bytes, int, int]:
     labels = [shorten(v.label, WIDTH / 3) for v in block.variables]
     left = text_width(labels) + MARGIN + 0.1
     height = LINE * len(labels)
-    above = 0.25 + 0.2 * (1 + (len(present) - 1) // 4)
+    above = 0.14 + 0.2 * (1 + (len(present) - 1) // 5)
     drawing = sheet(height + 0.55 + above)
     axes = place_axes(drawing, left, 0.5, WIDTH - left - 0.4, height)
     _bars(axes, results, block, present)
@@ -75,7 +77,7 @@ def _draw(results: Results, block: MissingBlock) -> tuple[bytes, int, int]:
     handles, names = axes.get_legend_handles_labels()
     up = drawing.get_size_inches()[1]
     drawing.legend(
-        handles, names, loc="upper left", ncols=4, frameon=False, handlelength=1.6,
+        handles, names, loc="upper left", ncols=5, frameon=False, handlelength=1.6,
         bbox_to_anchor=(MARGIN / WIDTH, 1 - 0.08 / up), borderaxespad=0,
     )  # fmt: skip
     return encode(drawing, results.synthetic)

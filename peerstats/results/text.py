@@ -8,9 +8,10 @@ a fit was refused, is an en dash. What must stay on one line is joined with no-b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from peerstats.results.formats import MISSING
+from peerstats.results.formats import MISSING, WITHHELD
 from peerstats.results.results import Results
 
 NBSP = "\u00a0"
@@ -108,6 +109,13 @@ def p_phrase(results: Results, at: str) -> Cell:
     """A p-value in a sentence: "p = 0.046", "p < 0.001" (the sign is part of the number)."""
     signed = results.number(at).printed[:1] in "<>"
     return (f"p{NBSP}" if signed else f"p{NBSP}={NBSP}", Ref(at))
+
+
+def withheld_words(results: Results, addresses: Iterable[str]) -> str:
+    """Explain "[c]" with the gate's own reasons; empty where nothing was withheld."""
+    found = {results.number(at).withheld for at in addresses if results.has(at)}
+    reasons = sorted(reason for reason in found if reason)
+    return f"{WITHHELD} withheld: {'; '.join(reasons)}." if reasons else ""
 
 
 def plain(results: Results, cell: Cell) -> str:

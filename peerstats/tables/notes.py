@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peerstats.results import Results
-from peerstats.results.text import Cell, Ref, Symbol
+from peerstats.results.text import Cell, Ref, Symbol, withheld_words
 from peerstats.tables.table import Note
 
 SYMBOLS = ("†", "‡", "§", "¶", "‖", "#")  # no asterisk: readers take it for significance
@@ -38,9 +38,7 @@ class Notes:
 
 
 def withheld_note(results: Results, cells: tuple[Cell, ...]) -> tuple[Note, ...]:
-    """Explain "[c]" with the gate's own reasons, where a cell shows one."""
-    refs = [p.address for cell in cells for p in cell if isinstance(p, Ref)]
-    reasons = {results.number(at).withheld for at in refs} - {None}
-    if not reasons:
-        return ()
-    return (Note(text=(f"[c] withheld: {'; '.join(sorted(r for r in reasons if r))}.",)),)
+    """Explain "[c]" where a cell shows one."""
+    refs = [part.address for cell in cells for part in cell if isinstance(part, Ref)]
+    words = withheld_words(results, refs)
+    return (Note(text=(words,)),) if words else ()
