@@ -85,18 +85,6 @@ def draw_women(seed: int, places: Places) -> Women:
     deported = rng.random(len(venue)) < expit(0.45 + 0.02 * (age - 33) + 0.25 * mex)
     partner = stream(seed, "participants", "partner").random(len(venue)) < 0.45
     day = stream(seed, "participants", "day").integers(60, 60 + FIELD_DAYS, len(venue))
-    keys = {
-        "participant_id": codes("P", stream(seed, "participants", "id"), len(venue)),
-        "site_id": places.sites["site_id"][site],
-        "venue_id": places.venues["venue_id"][venue],
-        "interviewer_id": _interviewers(seed, places.sites["site_id"][site]),
-        "sampling_mode": names(("purposive", "tls"), np.ones(len(venue), dtype=np.int64)),
-        "tls_weight": decimals(0.5 + stream(seed, "participants", "w").gamma(4, 0.25, len(venue))),
-        "sex": words(["female"] * len(venue)),
-        "age": decimals(age),
-        "age_entry": decimals(entry),
-        "years_in_city": years_text,
-    }
     return Women(
         venue=venue,
         site=site,
@@ -110,12 +98,29 @@ def draw_women(seed: int, places: Places) -> Women:
         deported=deported,
         partner=partner,
         day=day,
-        columns=keys
+        columns=_keys(seed, places, venue)
+        | {"age": decimals(age), "age_entry": decimals(entry), "years_in_city": years_text}
         | _migration(seed, mex, deported)
         | _journey(seed, age, entry, years)
         | _household(seed, partner)
         | {"consent": words(["1"] * len(venue)), "consent_date": days(day)},
     )
+
+
+def _keys(seed: int, places: Places, venue: Ints) -> dict[str, Texts]:
+    """Return who she is, where she was recruited and how."""
+    size = len(venue)
+    site_id = places.venues["site_id"][venue]
+    weight = 0.5 + stream(seed, "participants", "weight").gamma(4, 0.25, size)
+    return {
+        "participant_id": codes("P", stream(seed, "participants", "id"), size),
+        "site_id": site_id,
+        "venue_id": places.venues["venue_id"][venue],
+        "interviewer_id": _interviewers(seed, site_id),
+        "sampling_mode": words(["tls"] * size),
+        "tls_weight": decimals(weight),
+        "sex": words(["female"] * size),
+    }
 
 
 def _ages(seed: int, size: int) -> tuple[Floats, Floats]:
