@@ -1,1 +1,1 @@
-"""peerstats.model."""
+"""Sample to Fit: formulas, designs, outcome families and engines."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from peerstats.errors import ModelError
 from peerstats.model.convergence import Solution
-from peerstats.model.design import Design
+from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.glm import fit_glm, fit_ols
 from peerstats.model.engines.glmm import fit_glmm
 from peerstats.model.engines.lmm import fit_lmm
@@ -33,7 +33,7 @@ class Engine:
 
     name: str
     refuses: Refusal
-    fit: Callable[[Design, Family, Choices], Solution]
+    fit: Callable[[Prepared, Choices], Solution]
 
 
 def _random_part(formula: Formula) -> str | None:
@@ -81,13 +81,17 @@ def _refuses_glmm(formula: Formula, family: Family, choices: Choices) -> str | N
 ENGINES: Mapping[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine(name="ols", refuses=_refuses_ols, fit=lambda d, f, c: fit_ols(d, f)),
-        Engine(name="glm", refuses=_refuses_glm, fit=lambda d, f, c: fit_glm(d, f)),
-        Engine(name="lmm", refuses=_refuses_lmm, fit=lambda d, f, c: fit_lmm(d, f, c.reml)),
+        Engine(name="ols", refuses=_refuses_ols, fit=lambda ready, c: fit_ols(ready.design)),
+        Engine(
+            name="glm",
+            refuses=_refuses_glm,
+            fit=lambda ready, c: fit_glm(ready.design, ready.family),
+        ),
+        Engine(name="lmm", refuses=_refuses_lmm, fit=lambda ready, c: fit_lmm(ready, c.reml)),
         Engine(
             name="glmm",
             refuses=_refuses_glmm,
-            fit=lambda d, f, c: fit_glmm(d, f, c.nodes if c.method == "agq" else 1),
+            fit=lambda ready, c: fit_glmm(ready, c.nodes if c.method == "agq" else 1),
         ),
     )
 }
@@ -104,4 +108,4 @@ def choose_engine(formula: Formula, family: Family, choices: Choices) -> Engine:
     raise ModelError(reasons["lmm" if family.name == "gaussian" else "glmm"])
 
 
-__all__ = ["ENGINES", "Choices", "Engine", "choose_engine"]
+__all__ = ["ENGINES", "Choices", "Engine", "Prepared", "choose_engine"]

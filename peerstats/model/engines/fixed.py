@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from peerstats.model.engines.problem import Problem
+from peerstats.model.design import Design
+from peerstats.model.engines.problem import Problem, make_problem
+from peerstats.model.families import Family
 
 Array = NDArray[np.float64]
 
@@ -29,6 +31,22 @@ class FixedFit:
     loglik: float
     information: Array
     found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """What checks and engines share, made once for a fit."""
+
+    design: Design
+    family: Family
+    problem: Problem
+    fixed: FixedFit
+
+
+def prepare(design: Design, family: Family) -> Prepared:
+    """Return the problem's arrays and the fit without random effects."""
+    problem = make_problem(design, family)
+    return Prepared(design=design, family=family, problem=problem, fixed=fit_fixed(problem))
 
 
 def fit_fixed(problem: Problem) -> FixedFit:

@@ -47,7 +47,7 @@ def fit_glm(design: Design, family: Family) -> Solution:
     m = m if design.trials is None else m * design.trials
     score = family.slopes(design.y, eta, m)[1] @ design.X
     covariance = np.asarray(result.cov_params(), dtype=np.float64)
-    length = float(np.sqrt(max(score @ covariance @ score, 0.0)))
+    length = float(np.sqrt(np.maximum(score @ covariance @ score, 0.0)))
     converged = bool(result.converged) and length < 1e-4
     return Solution(
         beta=np.asarray(result.params, dtype=np.float64),
@@ -86,7 +86,7 @@ def _fit_quietly(model: Any, start: Array | None) -> tuple[Any, tuple[str, ...]]
     return result, tuple(sorted(told))
 
 
-def fit_ols(design: Design, family: Family) -> Solution:
+def fit_ols(design: Design) -> Solution:
     """Ordinary (or frequency-weighted) least squares; the residual variance has divisor n - p."""
     from statsmodels.regression.linear_model import WLS
 

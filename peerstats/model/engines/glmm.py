@@ -22,11 +22,10 @@ from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.crossed import Crossed, Crossing
 from peerstats.model.engines.evaluation import Evaluation, Likelihood
-from peerstats.model.engines.fixed import FixedFit, fit_fixed
+from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.onefactor import OneFactor
 from peerstats.model.engines.optimise import Optimum, maximise
-from peerstats.model.engines.problem import Problem, make_problem
-from peerstats.model.families import Family
+from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
 
@@ -78,23 +77,21 @@ class _Search:
         return scale
 
 
-def fit_glmm(design: Design, family: Family, nodes: int) -> Solution:
+def fit_glmm(ready: Prepared, nodes: int) -> Solution:
     """Fit by Laplace (nodes = 1) or adaptive Gauss-Hermite quadrature.
 
     The design must have random intercepts only; `peerstats.model.engines` checks that first.
     """
-    problem = make_problem(design, family)
+    problem = ready.problem
     several = len(problem.sizes) > 1
     likelihood: Likelihood = (
         Crossed(Crossing(problem)) if several else OneFactor(problem=problem, nodes=nodes)
     )
     everything = tuple(range(len(problem.sizes)))
-    search = _Search(
-        problem=problem, likelihood=likelihood, fixed=fit_fixed(problem), free=everything
-    )
+    search = _Search(problem=problem, likelihood=likelihood, fixed=ready.fixed, free=everything)
     optimum, retried = _with_second_try(search)
     search, optimum = _boundary(search, optimum)
-    return _solution(design, search, optimum, retried)
+    return _solution(ready.design, search, optimum, retried)
 
 
 def _with_second_try(search: _Search) -> tuple[Optimum, bool]:

@@ -29,9 +29,9 @@ from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.crossed import Blocks, Crossing
 from peerstats.model.engines.evaluation import Evaluation
+from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.optimise import Optimum, maximise
-from peerstats.model.engines.problem import Problem, make_problem
-from peerstats.model.families import Family
+from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
 
@@ -115,9 +115,9 @@ def _slopes(linear: _Linear, at: _Profile) -> tuple[Array, Array]:
     return np.array(slopes), np.array(by_r2)
 
 
-def fit_lmm(design: Design, family: Family, reml: bool) -> Solution:
+def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     """Fit a gaussian model with random intercepts of any nesting or crossing."""
-    linear = _Linear(problem=make_problem(design, family), reml=reml)
+    linear = _Linear(problem=ready.problem, reml=reml)
     factors = len(linear.problem.sizes)
     optimum = _search(linear, np.full(factors, FIRST_THETA), tuple(range(factors)))
     retried = not optimum.reached
@@ -133,7 +133,7 @@ def fit_lmm(design: Design, family: Family, reml: bool) -> Solution:
             theta = np.zeros(factors)
             theta[list(rest)] = np.abs(at_zero.parameters)
             optimum, free = at_zero, rest
-    return _solution(design, linear, optimum, (theta, free, retried))
+    return _solution(ready.design, linear, optimum, (theta, free, retried))
 
 
 def _search(linear: _Linear, start: Array, free: tuple[int, ...]) -> Optimum:

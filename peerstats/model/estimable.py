@@ -1,0 +1,220 @@
+"""Questions a model must pass before it is fitted: can these data answer it at all?
+
+Each check returns None or one sentence that names the variable and a way out. Software that skips
+them prints odds ratios in the millions with a standard error to match.
+
+Separation. A direction d separates the outcome when no row's linear predictor moves against its
+outcome along d (Albert & Anderson 1984); estimates then run to infinity. With rows of yes only,
+no only and both (after equal rows are summed), d exists if the linear program
+
+    maximise ± d_k  subject to  Xd >= 0 (yes rows), Xd <= 0 (no rows), Xd = 0 (both), -1 <= d <= 1
+
+has a positive optimum for some k; those k are the coefficients without a finite estimate
+(Konis 2007). Rows with zero counts play the part of no rows for a count outcome, all others of
+both. When a plain Newton search ends at a maximum with a positive definite Hessian, the maximum
+is unique and no such d exists, so the programs are solved only when that search fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.errors import DataError, ModelError
+from peerstats.model.columns import Column
+from peerstats.model.design import Design, Grouping
+from peerstats.model.engines.fixed import Prepared
+from peerstats.model.engines.problem import Problem
+from peerstats.model.families import Family
+
+Array = NDArray[np.float64]
+
+SURELY_INSIDE = 12.0  # |η| of a fit without separation; beyond it the programs are solved
+
+
+def check_outcome(design: Design, family: Family) -> None:
+    """Raise DataError when the outcome's codes do not fit the family."""
+    name = design.formula.outcome
+    if design.trials is not None and not family.has_trials:
+        raise DataError(f"Outcome '{name}' counts trials, which a {family.name} model has not.")
+    reason = family.check(design.y)
+    if reason is None and family.has_trials and design.trials is None:
+        between = int(((design.y > 0) & (design.y < 1)).sum())
+        if between:
+            reason = f"must be coded 0 and 1, but {between} row(s) lie between"
+    if reason is not None:
+        raise DataError(
+            f"Outcome '{name}' of a {family.name} model {reason}. Recode it, or choose another "
+            "family."
+        )
+
+
+def _constant_outcome(ready: Prepared) -> str | None:
+    if np.ptp(ready.design.y) > 0 or (ready.family.has_trials and 0 < ready.design.y[0] < 1):
+        return None
+    if ready.family.name == "poisson" and ready.design.y[0] > 0:
+        return None
+    return (
+        f"Outcome '{ready.design.formula.outcome}' is the same in all {ready.design.n} rows used; "
+        "there is nothing to explain. Check the coding and the rows left out."
+    )
+
+
+def _one_group(ready: Prepared) -> str | None:
+    for name, grouping in ready.design.groups.items():
+        if len(grouping.levels) == 1:
+            return (
+                f"'{name}' has a single level in the rows used, so its variance cannot be "
+                f"estimated; leave out the random effect (1 | {name})."
+            )
+    return None
+
+
+def _one_row_a_group(ready: Prepared) -> str | None:
+    for name, grouping in ready.design.groups.items():
+        if len(grouping.levels) < ready.design.n:
+            continue
+        countable = ready.family.name == "poisson" or (
+            ready.design.trials is not None and ready.design.trials.max() > 1
+        )
+        if not countable:
+            return (
+                f"Every level of '{name}' has one row, so differences between levels cannot be "
+                f"told from differences within; leave out (1 | {name})."
+            )
+    return None
+
+
+def _same_groups(ready: Prepared) -> str | None:
+    names = list(ready.design.groups)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            a, b = ready.design.groups[first], ready.design.groups[second]
+            pairs = len(np.unique(a.codes * len(b.levels) + b.codes))
+            if pairs == len(a.levels) == len(b.levels):
+                return f"'{first}' and '{second}' are the same grouping; keep one of them."
+    return None
+
+
+def _pure_groups(ready: Prepared) -> str | None:
+    """Yes/no outcomes that never differ inside a group send its variance to infinity."""
+    if not ready.family.has_trials:
+        return None
+    for name, grouping in ready.design.groups.items():
+        if _all_pure(ready.design, grouping):
+            return (
+                f"Within every level of '{name}' the outcome is the same, so the variance between "
+                f"levels has no finite estimate; leave out (1 | {name}) or compare the levels."
+            )
+    return None
+
+
+def _all_pure(design: Design, grouping: Grouping) -> bool:
+    trials = np.ones(design.n) if design.trials is None else design.trials
+    size = len(grouping.levels)
+    yes = np.bincount(grouping.codes, weights=design.y * trials, minlength=size)
+    total = np.bincount(grouping.codes, weights=trials, minlength=size)
+    return bool(np.all((yes < 0.5) | (yes > total - 0.5)))
+
+
+def _too_few_rows(ready: Prepared) -> str | None:
+    p = ready.design.X.shape[1]
+    trials = ready.design.n if ready.design.trials is None else float(ready.design.trials.sum())
+    if trials > p + (ready.family.name == "gaussian"):
+        return None
+    return (
+        f"The model has {p} coefficients and {ready.design.n} complete rows; leave out "
+        "covariates or merge levels."
+    )
+
+
+def _separated(ready: Prepared) -> str | None:
+    if ready.family.name == "gaussian" or not ready.design.columns:
+        return None
+    problem, plain = ready.problem, ready.fixed
+    eta = problem.X @ plain.beta + problem.offset
+    # Large counts are no sign of separation, only means near zero are.
+    extreme = np.abs(eta) if ready.family.has_trials else -eta
+    if plain.found and extreme.max() < SURELY_INSIDE:
+        return None
+    endless = separating_columns(problem, ready.design.columns)
+    if not endless:
+        return None
+    return (
+        "The outcome is separated: "
+        + "; ".join(endless)
+        + ". Its estimate would be infinite. Merge levels, leave the covariate out, or use a "
+        "penalised or exact method."
+    )
+
+
+def separating_columns(problem: Problem, columns: tuple[Column, ...]) -> list[str]:
+    """Return, in words, each column whose coefficient has no finite estimate."""
+    from scipy.optimize import linprog
+
+    signs = _signs(problem)
+    if (signs == 2).all():
+        return []
+    size = np.abs(problem.X).max(axis=0)
+    rows = np.unique(np.column_stack([signs, problem.X / size]), axis=0)
+    signs, X = rows[:, 0], rows[:, 1:]
+    ordered = X[signs != 2] * -signs[signs != 2][:, None]
+    tied = X[signs == 2]
+    found = []
+    for k, column in enumerate(columns):
+        for direction in (1.0, -1.0):
+            cost = np.zeros(len(columns))
+            cost[k] = -direction
+            answer = linprog(
+                cost,
+                A_ub=ordered,
+                b_ub=np.zeros(len(ordered)),
+                A_eq=tied if len(tied) else None,
+                b_eq=np.zeros(len(tied)) if len(tied) else None,
+                bounds=(-1, 1),
+                method="highs",
+            )
+            if answer.status == 0 and answer.fun < -1e-6:
+                found.append((column, direction))
+                break
+    named = [pair for pair in found if pair[0].term != "Intercept"] or found
+    return [_in_words(column) for column, _ in named]
+
+
+def _signs(problem: Problem) -> Array:
+    """1 for rows that want η up, -1 for down, 2 for rows that hold both."""
+    if problem.family.has_trials:
+        return np.where(problem.y >= 1, 1.0, np.where(problem.y <= 0, -1.0, 2.0))
+    return np.where(problem.y > 0, 2.0, -1.0)
+
+
+def _in_words(column: Column) -> str:
+    if column.levels:
+        where = " and ".join(f"{name} = {level}" for name, level in column.levels)
+        return f"'{column.name}' ({where}) predicts it perfectly in some rows"
+    return f"'{column.name}' predicts it perfectly in some rows"
+
+
+Check = Callable[[Prepared], str | None]
+CHECKS: tuple[Check, ...] = (
+    _constant_outcome,
+    _one_group,
+    _one_row_a_group,
+    _same_groups,
+    _pure_groups,
+    _too_few_rows,
+    _separated,
+)
+
+
+def check_estimable(ready: Prepared) -> None:
+    """Raise ModelError (exit code 4) for a model these data cannot answer.
+
+    The message has one sentence on what is wrong and a way out. `check_outcome` comes before.
+    """
+    for check in CHECKS:
+        reason = check(ready)
+        if reason is not None:
+            raise ModelError(reason)

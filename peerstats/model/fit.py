@@ -1,0 +1,116 @@
+"""The door to the models: `fit(formula, data, family=..., method=...)`.
+
+    parse formula → find family → choose engine → build design → check outcome → prepare arrays
+    → check that the data can answer → fit
+
+Everything that can be refused without data is refused before data are looked at.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal, TypedDict, Unpack
+
+from threadpoolctl import ThreadpoolController
+
+from peerstats.errors import UsageError, did_you_mean
+from peerstats.model.convergence import Convergence
+from peerstats.model.design import Weights, build_design
+from peerstats.model.engines import Choices, choose_engine
+from peerstats.model.engines.fixed import prepare
+from peerstats.model.estimable import check_estimable, check_outcome
+from peerstats.model.families import Family, find_family
+from peerstats.model.formula import Formula, parse_formula
+from peerstats.model.prediction import check_choice
+from peerstats.model.result import Fit
+
+METHODS = ("laplace", "agq")
+MOST_NODES = 101  # beyond it the weights of the outer nodes underflow
+
+
+class FitOptions(TypedDict, total=False):
+    """The options of `fit`, with their defaults there."""
+
+    link: str | None
+    method: Literal["laplace", "agq"]
+    nodes: int
+    reml: bool
+    weights: Weights | None
+
+
+def fit(
+    formula: str | Formula,
+    data: Any,
+    family: str | Family = "binomial",
+    **options: Unpack[FitOptions],
+) -> Fit:
+    """Fit a regression, with or without random intercepts.
+
+    `formula` is in lme4 notation: `y ~ x + (1 | site)`, `cbind(cases, healthy) ~ x`,
+    `offset(log(months))`. `data` is a DataFrame, a mapping of columns or a Sample. `family` is
+    "binomial", "poisson", "gaussian" or a Family.
+
+    Options: `link` (the family's own by default); `method` "laplace" or "agq" with `nodes`
+    (default 25; one grouping factor; nodes=1 is Laplace); `reml` for gaussian models; `weights`,
+    frequency weights as an array or a column's name.
+
+    Raises UsageError for a formula, variable or option that does not exist, DataError for values
+    of the wrong kind, ModelError for a model the data cannot answer (separation, collinear
+    columns, a single site). A fit that did not reach a maximum has `converged` False and says
+    what to do in `messages`.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(20), 30)
+    >>> risk = 1 / (1 + np.exp(-rng.normal(size=20)[site]))
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": rng.binomial(1, risk), "site": site})
+    >>> model.converged, model.groups
+    (True, {'site': 20})
+    """
+    link, weights, choices = _read_options(options)
+    formula = parse_formula(formula) if isinstance(formula, str) else formula
+    known = find_family(family, link)
+    engine = choose_engine(formula, known, choices)
+    design = build_design(formula, data, weights)
+    check_outcome(design, known)
+    # One thread: the matrices are narrow, and results do not depend on the machine's cores.
+    with _pools().limit(limits=1):
+        ready = prepare(design, known)
+        check_estimable(ready)
+        solution = engine.fit(ready, choices)
+    quadrature = engine.name == "glmm" and choices.method == "agq" and choices.nodes > 1
+    names = {"ols": "ols", "glm": "irls", "lmm": "reml" if choices.reml else "ml"}
+    return Fit(
+        formula=formula,
+        family=known,
+        method=names.get(engine.name, "agq" if quadrature else "laplace"),
+        nodes=choices.nodes if quadrature else 1,
+        design=design,
+        solution=solution,
+    )
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    # Looking the libraries up takes a third of a second; they do not change in a process.
+    return ThreadpoolController()
+
+
+def _read_options(options: FitOptions) -> tuple[str | None, Weights | None, Choices]:
+    known = tuple(FitOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            raise UsageError(
+                f"fit() has no option '{name}' (known: {', '.join(known)})."
+                f"{did_you_mean(name, known)}"
+            )
+    method = options.get("method", "laplace")
+    check_choice("method", method, METHODS)
+    nodes = options.get("nodes", 25)
+    if isinstance(nodes, bool) or not isinstance(nodes, int) or not 1 <= nodes <= MOST_NODES:
+        raise UsageError(f"nodes must be a whole number from 1 to {MOST_NODES}.")
+    choices = Choices(method=method, nodes=nodes, reml=bool(options.get("reml", False)))
+    return options.get("link"), options.get("weights"), choices
+
+
+__all__ = ["Convergence", "Fit", "FitOptions", "fit"]
