@@ -15,8 +15,8 @@ from threadpoolctl import ThreadpoolController
 
 from peerstats.errors import UsageError, did_you_mean
 from peerstats.model.convergence import Convergence
-from peerstats.model.design import Weights, build_design
-from peerstats.model.engines import Choices, choose_engine
+from peerstats.model.design import Design, Weights, build_design
+from peerstats.model.engines import Choices, Engine, choose_engine
 from peerstats.model.engines.fixed import prepare
 from peerstats.model.estimable import check_estimable, check_outcome
 from peerstats.model.families import Family, find_family
@@ -72,17 +72,22 @@ def fit(
     known = find_family(family, link)
     engine = choose_engine(formula, known, choices)
     design = build_design(formula, data, weights)
-    check_outcome(design, known)
+    return _fit_design(design, known, engine, choices)
+
+
+def _fit_design(design: Design, family: Family, engine: Engine, choices: Choices) -> Fit:
+    """Check that the data can answer, then fit."""
+    check_outcome(design, family)
     # One thread: the matrices are narrow, and results do not depend on the machine's cores.
     with _pools().limit(limits=1):
-        ready = prepare(design, known)
+        ready = prepare(design, family)
         check_estimable(ready)
         solution = engine.fit(ready, choices)
     quadrature = engine.name == "glmm" and choices.method == "agq" and choices.nodes > 1
     names = {"ols": "ols", "glm": "irls", "lmm": "reml" if choices.reml else "ml"}
     return Fit(
-        formula=formula,
-        family=known,
+        formula=design.formula,
+        family=family,
         method=names.get(engine.name, "agq" if quadrature else "laplace"),
         nodes=choices.nodes if quadrature else 1,
         design=design,

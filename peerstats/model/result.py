@@ -220,7 +220,7 @@ class Fit:
             seen = "known" if new_levels == "refuse" else "any"
             which = seen if conditional else "none"
             eta, told = new_link(self.design, self.solution, newdata, which)
-        values = eta if kind == "link" else self.family.inverse(eta.to_numpy(dtype=np.float64))
+        values = eta if kind == "link" else self.family.inverse(np.asarray(eta, dtype=float))
         result = pd.Series(np.asarray(values), index=eta.index, name=self.formula.outcome)
         result.attrs["messages"] = told
         return result

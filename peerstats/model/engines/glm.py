@@ -40,7 +40,11 @@ def fit_glm(design: Design, family: Family) -> Solution:
         offset=design.offset,
         freq_weights=design.weights,
     )
-    result, told = _fit_quietly(model, _start(design, family))
+    return _as_solution(design, family, *_fit_quietly(model, _start(design, family)))
+
+
+def _as_solution(design: Design, family: Family, result: Any, told: tuple[str, ...]) -> Solution:
+    """Check the score ourselves and take the log-likelihood from the family."""
     offset = 0.0 if design.offset is None else design.offset
     eta = design.X @ result.params + offset
     m = np.ones(design.n) if design.weights is None else design.weights
