@@ -87,23 +87,24 @@ def _merge(cells: Cells, policy: Policy) -> Levels:
 def _offenders(cells: Cells, policy: Policy) -> set[int]:
     """Return the levels that cannot be shown as they are."""
     found = {i for i, n in enumerate(cells.overall) if policy.small(n)}
+    small = any(policy.small(n) for row in cells.groups for n in row)
     for i, row in enumerate(cells.groups):
-        if any(policy.small(n) if cells.large else n == 0 for n in row) or tight(row, policy):
+        if any(policy.small(n) if cells.large else n == 0 for n in row):
+            found.add(i)
+        if small and tight(row, policy):
             found.add(i)
     for column in zip(*cells.groups, strict=True):
-        if tight(column, policy):
+        if small and tight(column, policy):
             found.add(min(range(len(column)), key=lambda i: (policy.rounded(column[i]), -i)))
     return found
 
 
 def tight(line: Sequence[int], policy: Policy) -> bool:
-    """Whether a line's total and its rounded cells give away a small cell of it.
+    """Whether a line's total and its rounded cells give away the cells.
 
     >>> from peerstats.disclosure.policy import policy
     >>> tight((7, 1), policy("standard")), tight((8, 1), policy("standard"))
     (True, False)
     """
-    if not any(n > 0 and policy.small(n) for n in line):
-        return False
     total = sum(line)
     return total in (sum(map(policy.lower, line)), sum(map(policy.upper, line)))

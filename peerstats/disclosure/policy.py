@@ -4,9 +4,9 @@ Midpoint rounding. With base b, a count n > 0 is printed as the middle of the in
 
     lower(n) = b (⌈n/b⌉ - 1) + 1,   upper(n) = b ⌈n/b⌉,   rounded(n) = b ⌈n/b⌉ - ⌊b/2⌋
 
-so that base 6 prints 1–6 as 3 and 7–12 as 9 (OpenSAFELY's "midpoint 6"), and 0 stays 0. The base is always the
-threshold. A wider base would blur without need; a narrower one would let a reader tell a count
-below the threshold from the threshold itself. For the same reason "small" means "at most the
+so that base 6 prints 1–6 as 3 and 7–12 as 9 (OpenSAFELY's "midpoint 6"), and 0 stays 0. The base is
+always the threshold. A wider base would blur without need; a narrower one would let a reader tell a
+count below the threshold from the threshold itself. For the same reason "small" means "at most the
 threshold": the threshold shares its printed value with 1, and any rule that treated it otherwise
 would tell it apart.
 """

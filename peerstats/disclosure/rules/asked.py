@@ -45,4 +45,5 @@ def _gives_away(draft: Draft, key: str, variable: BaselineVariable, group: str) 
     asked, women = draft.count(place), draft.count(address(key, group, "n"))
     if draft.policy.cells_large:
         return draft.policy.small(asked) or draft.policy.small(women - asked)
-    return asked in (0, women) or tight((asked, women - asked), draft.policy)
+    few = draft.policy.small(min(asked, women - asked))
+    return asked in (0, women) or (few and tight((asked, women - asked), draft.policy))

@@ -2,21 +2,18 @@
 
 A total that is printed as the sum of its printed addends holds no information beyond them, so no
 subtraction can find a hidden cell. A total one of whose addends is not shown is rounded on its own.
-Percentages are whole and come from printed counts, so they hold no information beyond these either.
+Things that are not women (sites, items of a scale) are of kind `constant`, and stay. Percentages
+are whole and come from printed counts, so they hold no information beyond these either.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from peerstats.disclosure.draft import UNCHECKED, Draft, with_numbers
+from peerstats.disclosure.draft import FEW, UNCHECKED, Draft, with_numbers
 from peerstats.disclosure.policy import Policy
 from peerstats.results import Number
-
-# Counts of things that are not women: B.F.groups, B.S.items by the conventions of the blocks.
-STRUCTURE = (".groups", ".items", ".rules_run")
 
 
 def round_counts(draft: Draft) -> Draft:
@@ -32,11 +29,7 @@ def recompute_percentages(draft: Draft) -> Draft:
     """Compute percentages from rounded counts; one whose counts are unknown is withheld."""
     return with_numbers(
         draft,
-        [
-            _percentage(n, draft.numbers)
-            for n in draft.numbers.values()
-            if n.kind in ("percent", "rate")
-        ],
+        [_percentage(n, draft) for n in draft.numbers.values() if n.kind in ("percent", "rate")],
     )
 
 
@@ -47,8 +40,7 @@ def _released(
     if at in known:
         return known[at]
     number = numbers[at]
-    if number.kind != "count" or at.endswith(STRUCTURE):
-        known[at] = number.value
+    if number.kind != "count":
         return number.value
     own = round(number.value)
     known[at] = policy.rounded(own)  # also ends a circle of parts, which would be a mistake
@@ -59,11 +51,13 @@ def _released(
     return known[at]
 
 
-def _percentage(number: Number, numbers: Mapping[str, Number]) -> Number:
+def _percentage(number: Number, draft: Draft) -> Number:
     """Return 100 × numerator / denominator, whole; the two are rounded already."""
-    counts = [numbers.get(part) for part in number.parts]
+    counts = [draft.numbers.get(part) for part in number.parts]
     known = [c for c in counts if c is not None and c.kind == "count" and c.withheld is None]
     if len(counts) != 2 or len(known) != 2:
         return replace(number, withheld=number.withheld or UNCHECKED)
-    share = known[0].value / known[1].value if known[1].value else math.nan
-    return replace(number, value=100 * min(1.0, share), format="percent0")
+    above, below = known
+    if draft.policy.small(below.basis or 0):
+        return replace(number, withheld=number.withheld or FEW)
+    return replace(number, value=100 * min(1.0, above.value / below.value), format="percent0")

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from peerstats.disclosure.draft import Draft
 from peerstats.disclosure.policy import Policy
-from peerstats.disclosure.rules.texts import masked
+from peerstats.disclosure.rules.texts import told
 from peerstats.results import FitRecord
 
 
@@ -30,7 +30,7 @@ def protected(fit: FitRecord, policy: Policy) -> FitRecord:
         min_eigenvalue=one_digit(fit.min_eigenvalue),
         loglik=math.nan,
         dropped=tuple((why, math.ceil(policy.rounded(n))) for why, n in fit.dropped),
-        messages=tuple(masked(message) for message in fit.messages),
+        messages=tuple(told(message) for message in fit.messages),
     )
 
 

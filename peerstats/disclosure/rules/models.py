@@ -96,8 +96,8 @@ def _coefficients(term: Term) -> int:
 
 
 def _structural(draft: Draft, at: str) -> bool:
-    """Whether it is a number of groups, or of nothing in the data."""
-    return at.endswith(".groups") or draft.numbers[at].kind == "constant"
+    """Whether no woman stands behind it (a number of sites)."""
+    return draft.numbers[at].kind == "constant"
 
 
 def _marked(draft: Draft, block: ModelBlock, where: str, sentence: str) -> Draft:

@@ -1,10 +1,15 @@
-"""Sentences: numbers written into words leave the house unrounded unless somebody looks.
+"""Sentences: what is written in words leaves the house unrounded unless somebody looks.
 
 Remarks, marks and messages of fits are sentences made from data. A number in them is replaced by
 "[c]" unless what it counts is not women: sites, groups, nodes, iterations, or a level of
 confidence. Names with digits in them (HIV-1, m1) are not numbers. Messages of checks come with
 their count beside them as a number of its own; in the sentence a count of rows or women is masked,
-the limits that a rule names ("below 18") are not.
+the limits that a rule names ("below 18") are not. Degrees of freedom are the number of women less a
+known number, so method names lose them.
+
+A sentence can give a group away without a number: "no woman in Mexico × formal", "varies inside a
+single site only". Why a model was not estimable is therefore not said, and a sentence with such
+words is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -13,7 +18,15 @@ import re
 from dataclasses import replace
 
 from peerstats.disclosure.draft import Draft, with_block
-from peerstats.results.blocks import BaselineBlock, Block, ModelBlock, QualityBlock
+from peerstats.disclosure.rules.models import TOO_RARE, TOO_RICH
+from peerstats.results.blocks import (
+    BaselineBlock,
+    Block,
+    Mark,
+    ModelBlock,
+    QualityBlock,
+    ReliabilityBlock,
+)
 from peerstats.results.formats import WITHHELD
 
 _THINGS = (
@@ -29,6 +42,15 @@ _FREE = re.compile(rf"{_NUMBER}(?!\.\d)(?!\s+(?:{_THINGS})\b)", re.IGNORECASE)
 _COUNTED = re.compile(
     rf"{_NUMBER}(?=\s+(?:{_WOMEN})\b)|(?<=\bof )\d[\d,]*\b|(?<=\bn = )\d[\d,]*\b", re.IGNORECASE
 )
+_TELLING = re.compile(
+    r"\b(?:single|alone|nobody|empty|perfect(?:ly)?|separat(?:es?|ed|ion)|no wom[ae]n|no rows?"
+    r"|all (?:yes|no)|one (?:woman|row|person)|(?:all|every) (?:woman|women|rows?))\b",
+    re.IGNORECASE,
+)
+_DF = re.compile(r" \([\d.,]+ df\)")
+OURS = (TOO_RARE, TOO_RICH)
+NOT_ESTIMABLE = "Not estimable from these data."
+REMARK = "A remark about this row is withheld, because of small numbers."
 _CONFIDENCE = re.compile(r"\b(?:90|95|99)\s?%")
 
 
@@ -43,6 +65,15 @@ def masked(sentence: str) -> str:
     for level in kept:
         text = text.replace("\0", level, 1)
     return text
+
+
+def told(sentence: str) -> str:
+    """Return a sentence about groups of women as it may be read outside.
+
+    >>> told("It varies inside a single site only.")
+    'A remark about this row is withheld, because of small numbers.'
+    """
+    return REMARK if _TELLING.search(sentence) else masked(sentence)
 
 
 def masked_counts(sentence: str) -> str:
@@ -69,9 +100,20 @@ def _masked_block(block: Block) -> Block:
         )
         return replace(block, variables=variables, remarks=tuple(map(masked, block.remarks)))
     if isinstance(block, ModelBlock):
-        marks = tuple(replace(m, sentence=masked(m.sentence)) for m in block.marks)
-        return replace(block, marks=marks)
+        inference = tuple((name, masked(_DF.sub("", words))) for name, words in block.inference)
+        marks = tuple(dict.fromkeys(map(_mark, block.marks)))
+        return replace(block, marks=marks, inference=inference)
     if isinstance(block, QualityBlock):
         rows = tuple(replace(r, message=masked_counts(r.message)) for r in block.rows)
         return replace(block, rows=rows, notes=tuple(map(masked_counts, block.notes)))
+    if isinstance(block, ReliabilityBlock):
+        return replace(block, remarks=tuple(map(masked, block.remarks)))
     return block
+
+
+def _mark(mark: Mark) -> Mark:
+    if mark.sentence in OURS:
+        return mark
+    if mark.sort == "not_estimable":
+        return replace(mark, sentence=NOT_ESTIMABLE)
+    return replace(mark, sentence=told(mark.sentence))
