@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from peerstats.effects.effect import Effect
 from peerstats.effects.log_sd import LogSd, log_sds
@@ -23,9 +24,7 @@ def why_not(family: Family) -> str | None:
     """A share of variance needs a residual variance on the link scale."""
     if family.has_dispersion or family.latent_variance is not None:
         return None
-    return (
-        f"the {family.link} link has no latent residual variance, so no share lies between groups"
-    )
+    return f"the {family.link} link has no latent residual variance to take a share of"
 
 
 def icc(fit: Fit, estimates: Estimates) -> Estimates:
@@ -50,8 +49,6 @@ def icc(fit: Fit, estimates: Estimates) -> Estimates:
 
 
 def _row(fit: Fit, parts: LogSd, at: int, row: Estimate, alpha: float) -> Estimate:
-    from scipy import stats
-
     residual = parts.residual or 0.0
     rest = float(parts.variances.sum() - parts.variances[at]) + residual
     value = row.estimate / (row.estimate + rest)
@@ -63,7 +60,7 @@ def _row(fit: Fit, parts: LogSd, at: int, row: Estimate, alpha: float) -> Estima
     spread = value * (1.0 - value) * error
     if row.reason:
         return dataclasses.replace(row, std_error=spread)
-    width = float(stats.norm.ppf(1.0 - alpha / 2.0)) * error
+    width = float(special.ndtri(1.0 - alpha / 2.0)) * error
     centre = math.log(value / (1.0 - value))
     return dataclasses.replace(
         row,

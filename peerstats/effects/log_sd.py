@@ -1,4 +1,4 @@
-"""The random part of a fit on the scale on which its intervals are made: log standard deviations."""
+"""The random part of a fit on the scale of its intervals: log standard deviations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from peerstats.inference.layout import factor_noun
+from peerstats.inference.layout import factor_noun, random_intercepts
 from peerstats.inference.remarks import FEW_FOR_VARIANCE
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ class LogSd:
 
 def log_sds(fit: Fit) -> LogSd:
     """Return the random intercepts of a fit."""
-    rows = fit.varcorr[fit.varcorr["term"] == "Intercept"]
-    rows = rows[rows["group"] != "Residual"]
+    factors = random_intercepts(fit)
+    rows = fit.varcorr.drop_duplicates("group").set_index("group").loc[list(factors)]
     p = len(fit.params)
     residual = fit.family.latent_variance
     if fit.family.has_dispersion:
-        residual = float(fit.scale)
+        residual = float(fit.dispersion)
     return LogSd(
-        factors=tuple(rows["group"]),
+        factors=factors,
         variances=rows["variance"].to_numpy(dtype=float),
         covariance=np.asarray(fit.covariance, dtype=float)[p:, p:],
         residual=residual,

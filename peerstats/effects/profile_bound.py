@@ -61,10 +61,10 @@ def profile_upper(fit: Fit, factor: str, alpha: float) -> float:
     """
     if fit.family.has_dispersion or factor not in fit.design.groups:
         return float("nan")
-    from scipy import optimize, stats
+    from scipy import optimize, special
 
     profile, start = _profile(fit, factor)
-    limit = float(stats.chi2.ppf(1.0 - alpha, 1))
+    limit = float(special.chdtri(1, alpha))
 
     def excess(tau: float) -> float:
         return 2.0 * (fit.llf - _maximum(profile, start, tau)) - limit

@@ -31,4 +31,4 @@ def exponentiate(estimates: Estimates, scale: EstimateScale) -> Estimates:
 
 
 def _exp(value: float) -> float:
-    return math.exp(value) if value < 700.0 else math.inf
+    return math.inf if value > 700.0 else math.exp(value)

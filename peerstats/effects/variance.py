@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
+from scipy import special
+
 from peerstats.effects.effect import Effect
 from peerstats.effects.log_sd import LogSd, log_sds, why_not_reported
 from peerstats.effects.profile_bound import profile_upper
@@ -38,8 +40,6 @@ def variance(fit: Fit, estimates: Estimates) -> Estimates:
 
 
 def _row(fit: Fit, parts: LogSd, at: int, alpha: float) -> Estimate:
-    from scipy import stats
-
     factor, value = parts.factors[at], float(parts.variances[at])
     reason = why_not_reported(fit, factor)
     row = Estimate(term=factor, estimate=value, std_error=math.nan, scale="variance", reason=reason)
@@ -53,7 +53,7 @@ def _row(fit: Fit, parts: LogSd, at: int, alpha: float) -> Estimate:
             row, estimate=0.0, conf_low=low, conf_high=high, method=PROFILE, reason=reason
         )
     error = math.sqrt(float(parts.covariance[at, at]))
-    width = 2.0 * float(stats.norm.ppf(1.0 - alpha / 2.0)) * error
+    width = 2.0 * float(special.ndtri(1.0 - alpha / 2.0)) * error
     row = dataclasses.replace(row, std_error=2.0 * value * error, method=WALD)
     if reason:
         return row

@@ -67,11 +67,11 @@ class Estimates:
         found = self.frame[self.frame["term"] == term]
         if found.empty:
             raise KeyError(term)
-        return Estimate(**{name: found.iloc[0][name] for name in COLUMNS})
+        return _estimate(found)[0]
 
     def rows(self) -> tuple[Estimate, ...]:
         """Return all rows in order."""
-        return tuple(Estimate(**record) for record in self.frame.to_dict("records"))
+        return tuple(_estimate(self.frame))
 
     def __repr__(self) -> str:
         shown = self.frame.drop(columns=["method", "reason"]).to_string(
@@ -80,6 +80,11 @@ class Estimates:
         notes = [f"{r.term}: {r.reason}" for r in self.rows() if r.reason]
         notes += [r.sentence for r in self.remarks if r.sentence not in " ".join(notes)]
         return "\n".join([f"Estimates, {100 * (1 - self.alpha):g}% intervals", shown, *notes])
+
+
+def _estimate(frame: pd.DataFrame) -> list[Estimate]:
+    records = frame.to_dict("records")
+    return [Estimate(**{str(name): value for name, value in record.items()}) for record in records]
 
 
 def as_frame(rows: Iterable[Estimate]) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def _varies(column: NDArray[np.float64], level: Level) -> NDArray[np.bool_]:
 
 
 def between_share(column: NDArray[np.float64], level: Level) -> float:
-    """Share of a column's variance between groups: the one-way analysis-of-variance ICC, at least 0.
+    """Share of a column's variance between groups: the one-way ANOVA ICC, at least 0.
 
     ICC = (MSB − MSW) / (MSB + (n0 − 1) MSW), n0 = (N − Σ n_j² / N) / (J − 1), for unequal sizes
     (Donner 1986, Int Stat Rev 54:67). 1 for a column that is constant inside every group.

@@ -58,10 +58,10 @@ def layout(fit: Fit, sites: str | pd.Series | None = None) -> Layout:
     the data, or when a row that was used has no site.
     """
     factors = {name: _numbered(group.codes) for name, group in fit.design.groups.items()}
-    intercepts = set(fit.varcorr.loc[fit.varcorr["term"] == "(Intercept)", "group"])
+    intercepts = random_intercepts(fit)
     top_name, top_codes = _top(fit, sites, factors)
     if top_codes is None:
-        return Layout(levels=(), rows=fit.design.n)
+        return Layout(levels=(), rows=fit.nobs)
     ladder = [(top_name, top_codes)]
     for name, codes in sorted(factors.items(), key=lambda item: int(item[1].max(initial=0))):
         above = ladder[-1][1]
@@ -76,7 +76,7 @@ def layout(fit: Fit, sites: str | pd.Series | None = None) -> Layout:
         )
         for name, codes in ladder
     )
-    return Layout(levels=levels, rows=fit.design.n)
+    return Layout(levels=levels, rows=fit.nobs)
 
 
 def _top(
@@ -117,6 +117,11 @@ def _nested(inner: NDArray[np.intp], outer: NDArray[np.intp]) -> bool:
 
 def _same(one: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
     return _nested(one, other) and _nested(other, one)
+
+
+def random_intercepts(fit: Fit) -> tuple[str, ...]:
+    """Return the grouping factors that have a random intercept, in the formula's order."""
+    return tuple(term.group for term in fit.design.formula.random if () in term.effects)
 
 
 def factor_noun(factor: str) -> str:

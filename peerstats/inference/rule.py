@@ -16,11 +16,10 @@ What is sharper than Wald for few sites enters as further methods and further li
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from peerstats.errors import UsageError, did_you_mean
-from peerstats.inference.estimates import NONE, Estimate, Estimates, Remark, as_frame
+from peerstats.inference.estimates import Estimate, Estimates, as_frame
 from peerstats.inference.kind import kinds
 from peerstats.inference.layout import Layout, Level, layout
 from peerstats.inference.method import Method, Question
@@ -69,8 +68,15 @@ def _row(question: Question, position: int, rule: str) -> Estimate:
     # Value and standard error stay for the team's own eyes; nothing that could be read as a test.
     df = question.between_within_df(position)
     bare = METHODS["wald_z"].estimate(question, position)
-    blank = dict.fromkeys(("statistic", "p_value", "conf_low", "conf_high"), NONE)
-    return dataclasses.replace(bare, df=df, method="none", reason=reason, **blank)
+    return Estimate(
+        term=bare.term,
+        estimate=bare.estimate,
+        std_error=bare.std_error,
+        df=df,
+        method="none",
+        scale=bare.scale,
+        reason=reason,
+    )
 
 
 def _choose(question: Question, position: int) -> Method:
@@ -92,7 +98,8 @@ def refusal(question: Question, position: int) -> str | None:
     level = where.levels[kind.level]
     df = question.between_within_df(position)
     if df < LEAST_DF:
-        return _too_few(level, where, df)
+        intercept = not question.fit.design.columns[position].variables
+        return _too_few(level, where, df, "average" if intercept else "exposure")
     if not question.models(kind.level):
         return (
             f"constant within every {level.noun}, and the model has no effect of {level.noun}: "
@@ -101,12 +108,12 @@ def refusal(question: Question, position: int) -> str | None:
     return None
 
 
-def _too_few(level: Level, where: Layout, df: float) -> str:
+def _too_few(level: Level, where: Layout, df: float, what: str) -> str:
     clusters = f"{level.count} {level.noun}{'s' if level.count != 1 else ''}"
     top = where.levels[0]
     if level is not top:
         clusters += f" in {top.count} {top.noun}{'s' if top.count != 1 else ''}"
     return (
         f"with {clusters} and {max(df, 0.0):g} df this design cannot test a "
-        f"{level.noun}-level exposure"
+        f"{level.noun}-level {what}"
     )

@@ -24,7 +24,9 @@ def coefficient_scale(family: Family) -> EstimateScale:
     """Return the scale of a coefficient of this family and link; "link" where it has no own name.
 
     >>> from peerstats.model.families import find_family
-    >>> coefficient_scale(find_family("binomial")), coefficient_scale(find_family("binomial", "probit"))
-    ('log_odds', 'link')
+    >>> coefficient_scale(find_family("binomial"))
+    'log_odds'
+    >>> coefficient_scale(find_family("binomial", "probit"))
+    'link'
     """
     return _SCALES.get((family.name, family.link), "link")

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 
+from scipy import special
+
 from peerstats.inference.estimates import Estimate
 from peerstats.inference.method import Method, Question
 from peerstats.inference.scale import coefficient_scale
@@ -18,12 +20,10 @@ from peerstats.inference.scale import coefficient_scale
 
 def wald_row(question: Question, position: int, df: float, method: Method) -> Estimate:
     """Return the row of one coefficient against t with `df` degrees of freedom (inf: normal)."""
-    from scipy import stats
-
     fit = question.fit
     value = float(fit.params.iloc[position])
     error = float(fit.bse.iloc[position])
-    quantile = float(stats.t.ppf(1.0 - question.alpha / 2.0, df))
+    quantile = float(special.stdtrit(df, 1.0 - question.alpha / 2.0))
     statistic = value / error if error > 0 else math.nan
     return Estimate(
         term=str(fit.params.index[position]),
@@ -31,7 +31,7 @@ def wald_row(question: Question, position: int, df: float, method: Method) -> Es
         std_error=error,
         statistic=statistic,
         df=df,
-        p_value=2.0 * float(stats.t.sf(abs(statistic), df)),
+        p_value=2.0 * float(special.stdtr(df, -abs(statistic))),
         conf_low=value - quantile * error,
         conf_high=value + quantile * error,
         method=method.words,

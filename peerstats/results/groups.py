@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
 from peerstats.data.codebook import Field
-from peerstats.errors import UsageError, did_you_mean
+from peerstats.errors import ModelError, UsageError, did_you_mean
 from peerstats.inference.layout import factor_noun
 from peerstats.inference.remarks import FEW_FOR_VARIANCE
 from peerstats.model.fit import Fit
@@ -29,22 +30,11 @@ def group_results(
     women the group has; its interval is mode ± 1.96 conditional standard deviations, which takes
     the coefficients and the variance as known (Pinheiro & Bates 2000, section 2.5).
 
-    Raises UsageError for a factor the fit does not have, or one of fewer than 5 groups: their
-    modes describe single sites and not how sites differ.
+    Raises UsageError for a factor the fit does not have, and ModelError for one of fewer than 5
+    groups: their modes describe single sites and not how sites differ.
     """
     name, fitted = model
-    if factor not in fitted.random_effects:
-        raise UsageError(
-            f"Model '{name}' has no grouping factor '{factor}'."
-            f"{did_you_mean(factor, fitted.random_effects)}"
-        )
-    noun = factor_noun(factor)
-    modes = fitted.random_effects[factor]
-    if len(modes) < FEW_FOR_VARIANCE:
-        raise UsageError(
-            f"A figure of {len(modes)} {noun}s cannot show how {noun}s differ; it needs "
-            f"{FEW_FOR_VARIANCE} or more."
-        )
+    modes = _modes(name, fitted, factor)
     grouping = fitted.design.groups[factor]
     sizes = dict(zip(grouping.levels, np.asarray(grouping.sizes), strict=True))
     ordered = modes.sort_values("mode", kind="stable")
@@ -61,6 +51,23 @@ def group_results(
         groups=groups,
     )
     return block, {number.address: number for number in distinct(numbers)}
+
+
+def _modes(name: str, fitted: Fit, factor: str) -> pd.DataFrame:
+    """The factor's conditional modes, or the reason why they are not shown."""
+    if factor not in fitted.random_effects:
+        raise UsageError(
+            f"Model '{name}' has no grouping factor '{factor}'."
+            f"{did_you_mean(factor, fitted.random_effects)}"
+        )
+    noun = factor_noun(factor)
+    modes = fitted.random_effects[factor]
+    if len(modes) < FEW_FOR_VARIANCE:
+        raise ModelError(
+            f"A figure of {len(modes)} {noun}s cannot show how {noun}s differ; it needs "
+            f"{FEW_FOR_VARIANCE} or more."
+        )
+    return modes
 
 
 def _label(level: str, factor: str, fields: Mapping[str, Field]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from peerstats.inference.estimates import Estimate, Estimates, Remark
 from peerstats.results.blocks import Mark, Term
@@ -32,8 +33,12 @@ def _mark(key: str, remark: Remark, terms: tuple[Term, ...], *, crude: bool) -> 
     if remark.sort == "singular":
         yield Mark(where=key, sort="singular", sentence=remark.sentence)
         return
-    sort = "no_p_value" if remark.sort == "no_p_value" else "warning"
-    owner = next((t for t in terms if remark.about in {v.term for v in t.levels}), None)
+    sort: Literal["no_p_value", "warning"] = (
+        "no_p_value" if remark.sort == "no_p_value" else "warning"
+    )
+    owner = next(
+        (t for t in terms if remark.about and remark.about in {v.term for v in t.levels}), None
+    )
     if owner is None:
         yield Mark(where=key, sort=sort, sentence=remark.sentence)
         return

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from peerstats.data.codebook import Field
 from peerstats.effects import EFFECTS, Effect
 from peerstats.inference.estimates import Estimate, Estimates
-from peerstats.inference.scale import EstimateScale
 from peerstats.model.fit import Fit
 from peerstats.results.blocks import TermLevel
 from peerstats.results.counting import count
@@ -100,51 +99,67 @@ def _counts(
         yield count(f"{at}.events", events, parts=parts, sensitive=sensitive)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Behind:
+    """What stands behind a fit's numbers: its key, the smallest cell and the sensitivity."""
+
+    fit: str
+    basis: int
+    sensitive: int
+
+
 def term_numbers(
     model: str, fitted: Fitted, rows: TermRows, women: Women, effect: Effect | None
 ) -> Iterator[Number]:
     """Yield measure, interval and p-value of a term's levels; nothing for what was refused."""
     estimates = effect.measure(fitted.fit, fitted.estimates) if effect else fitted.estimates
     found = {row.term: row for row in estimates.rows()}
-    basis, sensitive = women.smallest(rows.cells), women.sensitivity(rows.variables)
+    behind = _Behind(
+        fit=fitted.key,
+        basis=women.smallest(rows.cells),
+        sensitive=women.sensitivity(rows.variables),
+    )
+    measure = measure_key(effect)
+    style = "decimal2" if measure == "b" else "ratio"
     for level in rows.term.levels:
         row = found.get(level.term) if level.term else None
         if row is None or row.reason:
             continue
         base = level_base(model, rows, level)
-        style = "decimal2" if measure_key(effect) == "b" else "ratio"
-        lines: tuple[tuple[str, Kind, float], ...] = (
-            (measure_key(effect), "estimate", row.estimate),
-            ("low", "ci", row.conf_low),
-            ("high", "ci", row.conf_high),
-        )
-        common = {"fit": fitted.key, "basis": basis, "sensitive": sensitive}
-        for name, kind, value in lines:
-            yield _number(f"{base}.{name}", kind, value, row, style, **common)
+        ends = (f"{base}.low", f"{base}.high")
+        yield from _with_interval((f"{base}.{measure}", *ends), "estimate", row, style, behind)
         yield Number(
             address=f"{base}.p",
             kind="p_value",
             scale="none",
             value=row.p_value,
             format="p",
-            **common,
+            fit=behind.fit,
+            basis=behind.basis,
+            sensitive=behind.sensitive,
         )
 
 
-def _number(
-    at: str, kind: Kind, value: float, row: Estimate, style: str, **common: object
-) -> Number:
-    se = row.std_error if math.isfinite(row.std_error) else None
-    scale: EstimateScale = row.scale
-    return Number(
-        address=at,
-        kind=kind,
-        scale=scale,
-        value=value,
-        format=style,
-        se=se,
-        **common,  # type: ignore[arg-type]
-    )
+def _with_interval(
+    at: tuple[str, str, str], kind: Kind, row: Estimate, style: str, behind: _Behind
+) -> Iterator[Number]:
+    """Yield a value and the two ends of its interval, all with the value's standard error."""
+    for place, own, value in (
+        (at[0], kind, row.estimate),
+        (at[1], "ci", row.conf_low),
+        (at[2], "ci", row.conf_high),
+    ):
+        yield Number(
+            address=place,
+            kind=own,
+            scale=row.scale,
+            value=value,
+            format=style,
+            se=row.std_error if math.isfinite(row.std_error) else None,
+            fit=behind.fit,
+            basis=behind.basis,
+            sensitive=behind.sensitive,
+        )
 
 
 def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
@@ -154,17 +169,16 @@ def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
     marks say why.
     """
     everybody = (np.ones(women.n, dtype=bool),)
-    basis = women.smallest(everybody)
-    common = {"fit": fitted.key, "basis": basis, "sensitive": women.sensitive}
+    behind = _Behind(fit=fitted.key, basis=women.smallest(everybody), sensitive=women.sensitive)
     yield Number(
         address=f"{model}.loglik",
         kind="loglik",
         scale="log_likelihood",
         value=fitted.fit.llf,
         format="decimal2",
-        fit=fitted.key,
-        basis=basis,
-        sensitive=women.sensitive,
+        fit=behind.fit,
+        basis=behind.basis,
+        sensitive=behind.sensitive,
     )
     for factor, groups in fitted.fit.groups.items():
         yield Number(
@@ -173,15 +187,13 @@ def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
             scale="count",
             value=float(groups),
             format="count",
-            fit=fitted.key,
+            fit=behind.fit,
         )
     for name, (key, kind, style) in FACTOR_NUMBERS.items():
         if EFFECTS[name].why_not(fitted.fit.family):
             continue
         for row in EFFECTS[name].measure(fitted.fit, fitted.estimates).rows():
-            if row.reason:
-                continue
             at = f"{model}.{address(row.term, key)}"
-            yield _number(at, kind, row.estimate, row, style, **common)
-            yield _number(f"{at}.low", "ci", row.conf_low, row, style, **common)
-            yield _number(f"{at}.high", "ci", row.conf_high, row, style, **common)
+            if not row.reason:
+                ends = (f"{at}.low", f"{at}.high")
+                yield from _with_interval((at, *ends), kind, row, style, behind)

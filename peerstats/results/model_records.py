@@ -13,7 +13,7 @@ def record_of(key: str, fit: Fit, dropped: tuple[tuple[str, int], ...]) -> FitRe
     convergence = fit.convergence
     return FitRecord(
         key=key,
-        formula=fit.formula,
+        formula=str(fit.formula),
         family=fit.family.name,
         link=fit.family.link,
         method=fit.method,
@@ -24,8 +24,8 @@ def record_of(key: str, fit: Fit, dropped: tuple[tuple[str, int], ...]) -> FitRe
         gradient=_finite(convergence.gradient),
         min_eigenvalue=_finite(convergence.min_eigenvalue),
         loglik=fit.llf,
-        dropped=(*dropped, *fit.dropped),
-        messages=tuple(fit.messages),
+        dropped=(*dropped, *fit.dropped.items()),
+        messages=fit.messages,
     )
 
 

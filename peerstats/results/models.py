@@ -58,7 +58,7 @@ class ModelRequest:
     random: str = ""
     family: str = "binomial"
     link: str | None = None
-    method: str = "laplace"
+    method: Literal["laplace", "agq"] = "laplace"
     nodes: int = 25
     if_not_estimable: Literal["stop", "report"] = "stop"
     question: str = ""

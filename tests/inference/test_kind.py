@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from peerstats.inference.kind import between_share, between_within_df, fixed_clusters, kinds
 from peerstats.inference.layout import Layout, Level
 

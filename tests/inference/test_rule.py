@@ -1,0 +1,165 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from peerstats.errors import ModelError, UsageError
+from peerstats.inference.methods import METHODS
+from peerstats.inference.rule import infer
+from peerstats.model.fit import fit
+
+
+def about(estimates, term):
+    return [r.sentence for r in estimates.remarks if r.about == term]
+
+
+def test_three_sites_cannot_test_a_site_level_exposure(make_study):
+    fitted = fit("y ~ x + country + (1 | site_id)", make_study(3, 40, effect=1.0))
+    row = infer(fitted).row("country[T.MEX]")
+    assert row.reason == "with 3 sites and 1 df this design cannot test a site-level exposure"
+    assert row.df == 1
+    assert all(math.isnan(v) for v in (row.statistic, row.p_value, row.conf_low, row.conf_high))
+    # The value stays for the team; nothing printed may be made of it.
+    assert row.estimate == fitted.params["country[T.MEX]"]
+    assert row.method == "none"
+
+
+@pytest.mark.parametrize(("sites", "df"), [(3, 1), (4, 2), (5, 3), (6, 4)])
+def test_a_site_level_p_value_needs_three_degrees_of_freedom(make_study, sites, df):
+    row = infer(fit("y ~ country + (1 | site_id)", make_study(sites, 40, effect=0.8))).row(
+        "country[T.MEX]"
+    )
+    assert row.df == df
+    assert math.isnan(row.p_value) == (df < 3)
+
+
+def test_no_method_lifts_the_refusal(make_study):
+    fitted = fit("y ~ country + (1 | site_id)", make_study(3, 40, effect=1.0))
+    for name in METHODS:
+        assert infer(fitted, rule=name).row("country[T.MEX]").reason
+
+
+def test_a_within_site_coefficient_has_between_within_t(make_study):
+    fitted = fit("y ~ x + country + (1 | site_id)", make_study(6, 30, effect=0.8))
+    row = infer(fitted).row("x")
+    assert row.df == 180 - 6 - 1
+    statistic = fitted.params["x"] / fitted.bse["x"]
+    assert row.p_value == pytest.approx(2 * stats.t.sf(abs(statistic), row.df))
+    half = stats.t.ppf(0.975, row.df) * fitted.bse["x"]
+    assert row.conf_high == pytest.approx(fitted.params["x"] + half)
+    assert row.scale == "log_odds"
+    assert row.method == "Wald t test and interval with between-within degrees of freedom"
+
+
+def test_alpha_sets_the_width(make_study):
+    fitted = fit("y ~ x + (1 | site_id)", make_study(6, 30, effect=0.8))
+    wide, narrow = infer(fitted, alpha=0.01).row("x"), infer(fitted, alpha=0.1).row("x")
+    assert wide.conf_low < narrow.conf_low < narrow.conf_high < wide.conf_high
+
+
+def test_nested_venues_give_the_df_of_their_own_level(make_study):
+    data = make_study(6, 40, effect=0.8)
+    data["indoor"] = data["venue_id"].str[-1].isin(["0", "1"]).astype(int)
+    # x alternates with the woman's number, and so with her venue: both are of venues here.
+    estimates = infer(fit("y ~ x + indoor + (1 | site_id/venue_id)", data), sites="site_id")
+    assert (estimates.row("indoor").df, estimates.row("x").df) == (24 - 6 - 2,) * 2
+    data["x"] = np.tile([0, 1, 1, 0, 1, 0, 0, 1], 30)
+    estimates = infer(fit("y ~ x + indoor + (1 | site_id/venue_id)", data), sites="site_id")
+    assert estimates.row("indoor").df == 24 - 6 - 1
+    assert estimates.row("x").df == 240 - 24 - 1
+
+
+def test_a_venue_level_exposure_with_too_few_venues_is_refused(make_study):
+    data = make_study(3, 40)
+    data["venue_id"] = np.where(np.arange(120) % 40 < 20, "a", "b") + data["site_id"]
+    data["indoor"] = (np.arange(120) % 40 < 20).astype(int)
+    row = infer(fit("y ~ x + indoor + (1 | site_id/venue_id)", data)).row("indoor")
+    assert row.reason == (
+        "with 6 venues in 3 sites and 2 df this design cannot test a venue-level exposure"
+    )
+
+
+def test_site_fixed_effects_answer_within_site_questions_and_no_others(make_study):
+    data = make_study(3, 60, effect=1.0)
+    estimates = infer(fit("y ~ x + venue_type + site_id", data), sites=data["site_id"])
+    assert estimates.row("x").method == "Wald z test and interval"
+    assert math.isinf(estimates.row("x").df)
+    # A site's own effect compares these sites, which are known; it is no exposure of sites.
+    assert not math.isnan(estimates.row("site_id[T.s1]").p_value)
+    assert about(estimates, None) == []
+    assert about(estimates, "venue_type[T.street]") == []
+
+
+def test_a_model_without_any_effect_of_site_says_so_and_tests_no_site_level_exposure(make_study):
+    data = make_study(8, 30, effect=0.8)
+    estimates = infer(fit("y ~ x + country", data), sites=data["site_id"])
+    row = estimates.row("country[T.MEX]")
+    assert "the model has no effect of site: add (1 | site_id)" in row.reason
+    assert math.isnan(row.p_value)
+    assert "intervals ignore that women of one site are alike" in about(estimates, None)[0]
+
+
+def test_without_sites_a_plain_model_is_tested_as_it_always_was(make_study):
+    data = make_study(6, 30)
+    plain = infer(fit("y ~ x + country", data))
+    assert set(plain.frame["method"]) == {"Wald z test and interval"}
+    linear = infer(fit("score ~ x", data, family="gaussian")).row("x")
+    assert linear.method == "Wald t test and interval with residual degrees of freedom"
+    assert linear.df == 178
+    assert linear.scale == "mean_difference"
+
+
+def test_few_sites_are_told_beside_clustered_and_site_level_covariates(make_study):
+    estimates = infer(fit("y ~ x + venue_type + (1 | site_id)", make_study(6, 30, effect=0.8)))
+    (sentence,) = about(estimates, "venue_type[T.street]")
+    assert sentence == (
+        "Its values cluster in sites, and with 6 sites its interval may be too narrow."
+    )
+    assert about(estimates, "x") == []
+    many = infer(fit("y ~ x + venue_type + (1 | site_id)", make_study(12, 30, effect=0.8)))
+    assert about(many, "venue_type[T.street]") == []
+
+
+def test_a_variance_of_fewer_than_five_sites_is_no_finding(make_study):
+    three = infer(fit("y ~ x + (1 | site_id)", make_study(3, 60, effect=1.5)))
+    five = infer(fit("y ~ x + (1 | site_id)", make_study(5, 60, effect=1.5)))
+    assert any("With 3 sites the between-site variance" in s for s in about(three, "site_id"))
+    assert about(five, "site_id") == []
+
+
+def test_a_variance_at_zero_is_never_read_as_no_clustering(make_study):
+    fitted = fit("y ~ x + (1 | site_id)", make_study(6, 30))
+    assert fitted.varcorr["sd"].iloc[0] == 0
+    (sentence,) = about(infer(fitted), "site_id")
+    assert "estimated at zero" in sentence
+    assert "does not show absence of clustering" in sentence
+
+
+def test_the_frame_has_the_agreed_columns(make_study):
+    frame = infer(fit("y ~ x + (1 | site_id)", make_study(6, 30, effect=1.0))).frame
+    assert list(frame.columns) == [
+        "term", "estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high",
+        "method", "scale", "reason",
+    ]  # fmt: skip
+    assert list(frame["term"]) == ["Intercept", "x"]
+
+
+def test_it_prints_the_reasons_below_the_numbers(make_study):
+    text = repr(infer(fit("y ~ country + (1 | site_id)", make_study(3, 40, effect=1.0))))
+    assert "country[T.MEX]: with 3 sites and 1 df this design cannot test" in text
+
+
+def test_wrong_questions_are_refused(make_study):
+    data = make_study(3, 20, effect=1.0)
+    fitted = fit("y ~ x + (1 | site_id)", data)
+    with pytest.raises(UsageError, match="Did you mean 'wald_z'"):
+        infer(fitted, rule="wald_zz")
+    with pytest.raises(UsageError, match="alpha"):
+        infer(fitted, alpha=5)
+    with pytest.raises(ModelError, match="'venue_id' is no grouping factor"):
+        infer(fitted, sites="venue_id")
+    with pytest.raises(ModelError, match="59 values for 60 rows"):
+        infer(fitted, sites=data["site_id"].iloc[:59])
+    with pytest.raises(ModelError, match="have no site"):
+        infer(fitted, sites=data["site_id"].where(data.index != 3))
