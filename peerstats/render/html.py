@@ -15,7 +15,7 @@ from peerstats.figures import Figure
 from peerstats.render.document import Bullets, Facts, Heading, Paragraph, Piece
 from peerstats.render.format import Format
 from peerstats.results import Results
-from peerstats.results.text import Cell, Ref, Symbol, plain
+from peerstats.results.text import Cell, Fact, Part, Ref, Symbol, plain
 from peerstats.tables import Column, Note, Row, Table
 
 ALIGN = {"left": "l", "right": "r", "center": "c", "decimal": "d"}
@@ -44,11 +44,13 @@ def cell(parts: Cell, results: Results) -> str:
     return "".join(_part(part, results) for part in parts)
 
 
-def _part(part: str | Ref | Symbol, results: Results) -> str:
+def _part(part: Part, results: Results) -> str:
     if isinstance(part, str):
         return escape(part)
     if isinstance(part, Symbol):
         return f"<sup>{escape(part.mark)}</sup>"
+    if isinstance(part, Fact):
+        return f'<span data-fact="{escape(part.at)}">{escape(part.text)}</span>'
     number = results.number(part.address)
     why = f' class="withheld" title="{escape(number.withheld)}"' if number.withheld else ""
     return f'<span data-key="{escape(part.address)}"{why}>{escape(number.printed)}</span>'

@@ -15,7 +15,7 @@ from peerstats.figures import Figure
 from peerstats.render.document import Bullets, Facts, Heading, Paragraph, Piece
 from peerstats.render.format import Format
 from peerstats.results import Results
-from peerstats.results.text import Cell, Ref, Symbol, plain
+from peerstats.results.text import Cell, Fact, Ref, Symbol, plain
 from peerstats.tables import Note, Row, Table
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]|$~^])")
@@ -41,7 +41,7 @@ def cell(parts: Cell, results: Results) -> str:
         if isinstance(part, Ref)
         else part.mark
         if isinstance(part, Symbol)
-        else escape(part)
+        else escape(part.text if isinstance(part, Fact) else part)
         for part in parts
     )
 

@@ -32,7 +32,18 @@ class Symbol:
     mark: str
 
 
-Part = str | Ref | Symbol
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number that is no result but a setting or how a fit went: its text and where it stands.
+
+    `at` is its place in results.json: "clearance.threshold", "fits.m1.dropped".
+    """
+
+    text: str
+    at: str
+
+
+Part = str | Ref | Symbol | Fact
 Cell = tuple[Part, ...]
 EMPTY: Cell = ()
 ABSENT: Cell = (MISSING,)
@@ -111,6 +122,15 @@ def p_phrase(results: Results, at: str) -> Cell:
     return (f"p{NBSP}" if signed else f"p{NBSP}={NBSP}", Ref(at))
 
 
+def lower_first(text: str) -> str:
+    """Begin a label in the middle of a sentence; an abbreviation stays as it is.
+
+    >>> lower_first("Peer support"), lower_first("HIV test"), lower_first("")
+    ('peer support', 'HIV test', '')
+    """
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
+
+
 def withheld_words(results: Results, addresses: Iterable[str]) -> str:
     """Explain "[c]" with the gate's own reasons; empty where nothing was withheld."""
     found = {results.number(at).withheld for at in addresses if results.has(at)}
@@ -125,6 +145,8 @@ def plain(results: Results, cell: Cell) -> str:
         if isinstance(part, Ref)
         else part.mark
         if isinstance(part, Symbol)
+        else part.text
+        if isinstance(part, Fact)
         else part
         for part in cell
     )

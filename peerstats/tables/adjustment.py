@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peerstats.results import Results
-from peerstats.results.blocks import ModelBlock
+from peerstats.results.blocks import ModelBlock, Term
 from peerstats.results.find import block_of
 from peerstats.tables.table import Column, Row, Table
 
@@ -25,9 +25,15 @@ def build(results: Results, key: str) -> Table:
                 label=(term.label,),
                 cells=(
                     ("exposure" if term.exposure else "adjustment",),
-                    (term.reason or ("the question" if term.exposure else "no reason given"),),
+                    (_reason(term),),
                 ),
             )
             for term in ordered
         ),
     )
+
+
+def _reason(term: Term) -> str:
+    if term.exposure:
+        return "its association with the outcome is the question"
+    return term.reason or "no reason given"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peerstats.results import Results, address
+from peerstats.results import Results
 from peerstats.results.blocks import ModelBlock
 from peerstats.results.find import block_of
 from peerstats.results.results import FitRecord
@@ -39,7 +39,7 @@ def _row(results: Results, record: FitRecord) -> Row:
     cells: tuple[Cell, ...] = (
         (record.formula,),
         (f"{record.family}, {record.link}, {record.method}",),
-        number(results, address(record.key, "loglik")),
+        number(results, f"{record.key}.loglik"),
         ("; ".join([*state, *record.messages]),),
     )
     return Row(label=(record.key,), cells=cells)

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from peerstats.results import Results, address
 from peerstats.results.blocks import Item, ModelBlock, Term, TermLevel
 from peerstats.results.find import block_of
-from peerstats.results.text import EMPTY, NBSP, Cell, any_has, estimate, fraction, interval, number
+from peerstats.results.text import (
+    EMPTY,
+    NBSP,
+    Cell,
+    any_has,
+    estimate,
+    fraction,
+    interval,
+    lower_first,
+    number,
+)
 from peerstats.tables.marks import place, sentences, unplaced
 from peerstats.tables.notes import Notes, withheld_note
 from peerstats.tables.table import Column, Note, Row, Table
@@ -190,7 +200,7 @@ def _random_rows(results: Results, block: ModelBlock, shape: Shape, notes: Notes
 
 def _random_lines(block: ModelBlock, factor: Item) -> tuple[tuple[str, str], ...]:
     """Name in the address and label of each measure of variation."""
-    word = factor.label[:1].lower() + factor.label[1:]
+    word = lower_first(factor.label)
     return (
         ("variance", f"Between-{word} variance (95%{NBSP}CI)"),
         ("icc", f"Intraclass correlation, {word}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from peerstats.results import Results, address
 from peerstats.results.blocks import QualityBlock, QualityRow
 from peerstats.results.find import block_of
-from peerstats.results.text import EMPTY, NBSP, Cell, fraction, number
+from peerstats.results.text import EMPTY, NBSP, Cell, Fact, fraction, number
 from peerstats.tables.notes import withheld_note
 from peerstats.tables.table import Column, Note, Row, Table
 
@@ -46,7 +46,9 @@ def _rank(severity: str) -> int:
 def _rules_run(results: Results, block: QualityBlock) -> Cell:
     """The number of rules: addressed where it is, else a constant of the program."""
     at = address(block.key, "rules_run")
-    return number(results, at) if results.has(at) else (str(block.rules_run),)
+    if results.has(at):
+        return number(results, at)
+    return (Fact(str(block.rules_run), f"blocks.{block.key}.rules_run"),)
 
 
 def _row(results: Results, key: str, row: QualityRow) -> Row:

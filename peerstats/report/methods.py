@@ -1,0 +1,140 @@
+"""The methods section, written from what was fitted and not from what was meant to be fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from peerstats.report.words import estimation, joined, listed, regression, sentence
+from peerstats.results import Results, address
+from peerstats.results.blocks import ModelBlock
+from peerstats.results.results import Clearance, FitRecord
+from peerstats.results.text import LEVEL, Cell, Fact, lower_first, number
+
+DESCRIPTIVE = (
+    "Categorical variables are described by counts and percentages of the women who answered, "
+    "numeric ones by mean and standard deviation and by median and interquartile range. "
+    "Percentages leave out women who were not asked; missing values are reported by type."
+)
+
+
+def model_paragraph(results: Results, block: ModelBlock) -> Cell:
+    """Family, link, random effects, estimation, adjustment and inference of one model."""
+    record = results.fits.get(block.key) or next(
+        (results.fits[key] for key in block.fits if key in results.fits), None
+    )
+    outcome = lower_first(block.outcome_label)
+    if record is None:
+        return (f"{block.title}: no model of {outcome} could be fitted to these data.",)
+    return (
+        f"{block.title}: {outcome} was analysed by {_kind(block, record)}",
+        *_size(results, block),
+        ", estimated by ",
+        *estimation(results, record),
+        ". ",
+        _adjustment(block),
+        *_inference(block),
+        *_crude(block),
+    )
+
+
+def _kind(block: ModelBlock, record: FitRecord) -> str:
+    """The regression, and a random intercept for each grouping factor."""
+    if not block.factors:
+        return regression(record)
+    factors = listed(f"each {lower_first(factor.label)}" for factor in block.factors)
+    return f"mixed-effects {regression(record)} with a random intercept for {factors}"
+
+
+def _size(results: Results, block: ModelBlock) -> Cell:
+    """Women, events and groups of the adjusted model."""
+    parts: list[Cell] = []
+    at = address(block.key, "n")
+    if results.has(at):
+        parts.append((*number(results, at), " women"))
+    at = address(block.key, "events")
+    if results.has(at):
+        parts.append((*number(results, at), " with the outcome"))
+    for factor in block.factors:
+        at = address(block.key, factor.key, "groups")
+        if results.has(at):
+            parts.append((*number(results, at), f" groups ({lower_first(factor.label)})"))
+    return (" (", *joined(parts, ", "), ")") if parts else ()
+
+
+def _adjustment(block: ModelBlock) -> str:
+    """Exposure and what the model adjusts for, as the analysis file declares it."""
+    exposures = [lower_first(term.label) for term in block.terms if term.exposure]
+    others = [lower_first(term.label) for term in block.terms if not term.exposure]
+    words = f"The exposure is {listed(exposures)}" if exposures else "No exposure was declared"
+    if others:
+        words += f"; the model adjusts for {listed(others)}, each for a reason given below"
+    return f"{words}. "
+
+
+def _inference(block: ModelBlock) -> Cell:
+    """The method of intervals and tests, in words, said once for terms that share it."""
+    labels = {term.variable: lower_first(term.label) for term in block.terms}
+    methods: dict[str, list[str]] = {}
+    for variable, method in block.inference:
+        methods.setdefault(method, []).append(labels.get(variable, variable))
+    if not methods:
+        return ()
+    if len(methods) == 1:
+        return (f"Intervals ({LEVEL}) and tests: {sentence(next(iter(methods)))} ",)
+    each = "; ".join(f"{method} for {listed(names)}" for method, names in methods.items())
+    return (f"Intervals ({LEVEL}) and tests: {sentence(each)} ",)
+
+
+def _crude(block: ModelBlock) -> Cell:
+    if any(key.startswith(f"{address(block.key, 'crude')}.") for key in block.fits):
+        words = "Univariable models have one covariate each and the same women"
+        return (f"{words}{' and random intercepts' if block.factors else ''}.",)
+    return ()
+
+
+def dropped_sentences(results: Results, blocks: tuple[ModelBlock, ...]) -> Iterator[Cell]:
+    """Complete records: how many rows each model leaves out, by reason."""
+    for block in blocks:
+        record = results.fits.get(block.key)
+        if record is None or not record.dropped:
+            continue
+        lost: list[Cell] = [
+            (f"{reason}: ", Fact(f"{count:,}", f"fits.{record.key}.dropped.{reason}"))
+            for reason, count in record.dropped
+        ]
+        yield (
+            f"{block.title}: only women with complete records are in the model; left out by "
+            "variable and reason: ",
+            *joined(lost, ", "),
+            ".",
+        )
+
+
+def disclosure_sentences(clearance: Clearance | None) -> Iterator[Cell]:
+    """Which rules protect the women in this report."""
+    if clearance is None:
+        yield (
+            "These are exact results for the study team. Nothing in them was rounded or withheld "
+            "to protect individuals; they must not leave the team.",
+        )
+        return
+    yield (
+        f"This report was released under the disclosure profile “{clearance.profile}”. "
+        f"Reason: {sentence(clearance.reason)} Counts: ",
+        Fact(clearance.rounding, "clearance.rounding"),
+        "; smallest number of women described: ",
+        Fact(str(clearance.threshold), "clearance.threshold"),
+        "; numbers withheld: ",
+        Fact(f"{clearance.withheld:,}", "clearance.withheld"),
+        ".",
+    )
+    for action in clearance.actions:
+        yield (sentence(action),)
+
+
+def software_sentence(software: Mapping[str, str]) -> Cell:
+    """The programs and their versions: "peerstats 0.1.0, python 3.12.1"."""
+    parts: list[Cell] = [
+        (f"{name} ", Fact(version, f"software.{name}")) for name, version in software.items()
+    ]
+    return ("Software: ", *joined(parts, ", "), ".") if parts else ()

@@ -1,0 +1,160 @@
+"""Sentences made from Results: what was found, in words that cannot disagree with the tables.
+
+Every number is an address. No sentence says which way an association points or whether it is
+"significant": it gives the estimate with its interval, and says association, never effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from peerstats.report.words import joined, measure, sentence
+from peerstats.results import Results, address
+from peerstats.results.blocks import FlowBlock, Item, Mark, ModelBlock, Term, TermLevel
+from peerstats.results.formats import WITHHELD
+from peerstats.results.text import (
+    LEVEL,
+    NBSP,
+    Cell,
+    Ref,
+    any_has,
+    interval,
+    lower_first,
+    number,
+    p_phrase,
+    shown,
+    spread,
+)
+
+NO_ANSWER = ("not_estimable", "no_p_value")
+
+
+def flow_sentence(results: Results, block: FlowBlock) -> Cell:
+    """From the first to the last step: "Women approached: 486; women analysed: 435."."""
+    kept = [(key, label) for key, label, excluded in block.steps if not excluded]
+    ends = [kept[0], kept[-1]] if len(kept) > 1 else kept
+    words = []
+    for i, (key, label) in enumerate(ends):
+        name = lower_first(label) if i else label
+        words.append((f"{name}: ", *number(results, address(block.key, key, "n"))))
+    return (*joined(words, "; "), ".") if words else ()
+
+
+def exposure_sentences(results: Results, block: ModelBlock) -> Iterator[Cell]:
+    """One sentence for each level of each exposure, compared with its reference."""
+    for term in block.terms:
+        if term.exposure:
+            reference = next((v.label for v in term.levels if v.term is None), "")
+            for level in term.levels:
+                if level.term is not None:
+                    yield _exposure(results, block, (term, level), reference)
+
+
+def _exposure(
+    results: Results, block: ModelBlock, what: tuple[Term, TermLevel], reference: str
+) -> Cell:
+    """The adjusted estimate with interval and p, then the univariable one."""
+    term, level = what
+    place = (term.variable, *((level.key,) if level.key else ()))
+    name = lower_first(term.label)
+    if level.key:
+        name = f"{name} “{level.label}” compared with “{reference}”"
+    alone = len(block.terms) == 1
+    said = "unadjusted" if alone else "adjusted"
+    head = f"The {measure(block, said)} of {lower_first(block.outcome_label)} for {name}"
+    base = address(block.key, *place)
+    if not shown(results, f"{base}.{block.measure}"):
+        return (head, *_unshown(results, block, term, f"{base}.{block.measure}"))
+    crude = address(block.key, "crude", *place)
+    tail: Cell = ()
+    if shown(results, f"{crude}.{block.measure}"):
+        tail = ("; univariable ", *_numbers(results, block, crude, with_p=False))
+    return (f"{head} was ", *_numbers(results, block, base, with_p=True), *tail, ".")
+
+
+def _numbers(results: Results, block: ModelBlock, base: str, with_p: bool) -> Cell:
+    """An estimate as "1.64 (95% CI 1.31 to 2.05; p < 0.001)", as far as it exists."""
+    inside: list[Cell] = []
+    if shown(results, f"{base}.low") and shown(results, f"{base}.high"):
+        inside.append((f"{LEVEL}{NBSP}CI{NBSP}", *spread(results, f"{base}.low", f"{base}.high")))
+    if with_p and shown(results, f"{base}.p"):
+        inside.append(p_phrase(results, f"{base}.p"))
+    brackets: Cell = (" (", *joined(inside, "; "), ")") if inside else ()
+    return (Ref(f"{base}.{block.measure}"), *brackets)
+
+
+def _unshown(results: Results, block: ModelBlock, term: Term, at: str) -> Cell:
+    """Say that an estimate was withheld, or why it could not be made."""
+    if results.has(at) and results.number(at).withheld:
+        return (" was withheld (", Ref(at), ").")
+    about = (block.key, address(block.key, term.variable))
+    reasons = [m.sentence for m in block.marks if m.where in about and m.sort != "no_p_value"]
+    return (f" is not given. {' '.join(sentence(r) for r in dict.fromkeys(reasons))}".rstrip(),)
+
+
+def variation_sentences(results: Results, block: ModelBlock) -> Iterator[Cell]:
+    """How much the groups differ, with and without the covariates, for each grouping factor."""
+    for factor in block.factors:
+        at = address(block.key, factor.key)
+        null = address(block.key, "null", factor.key)
+        if any_has(results, f"{at}.variance", f"{null}.variance"):
+            yield _variation(results, block, factor, (at, null))
+
+
+def _variation(results: Results, block: ModelBlock, factor: Item, at: tuple[str, str]) -> Cell:
+    adjusted, null = at
+    word = lower_first(factor.label)
+    out: Cell = (f"The variance between groups ({word}) was ",)
+    out = (*out, *interval(results, f"{adjusted}.variance"))
+    more: list[Cell] = []
+    if results.has(f"{adjusted}.icc"):
+        more.append(("intraclass correlation ", *number(results, f"{adjusted}.icc")))
+    if results.has(f"{adjusted}.mor"):
+        ratio = {"or": "median odds ratio ", "rr": "median rate ratio "}.get(block.measure, "")
+        more.append((ratio or "median ratio ", *interval(results, f"{adjusted}.mor")))
+    if more:
+        out = (*out, ", ", *joined(more, ", "))
+    if results.has(f"{null}.variance"):
+        out = (
+            *out,
+            "; without covariates the variance was ",
+            *interval(results, f"{null}.variance"),
+        )
+    return (*out, ".")
+
+
+def cautions(block: ModelBlock) -> tuple[str, ...]:
+    """What the marks say about how far this model can be trusted, each sentence once."""
+    said = (m.sentence for m in block.marks if m.sort not in NO_ANSWER)
+    return tuple(sentence(text) for text in dict.fromkeys(said))
+
+
+def unanswered(results: Results, block: ModelBlock) -> Iterator[Cell]:
+    """Each thing this model was asked and cannot answer, with the reason."""
+    reasons = {
+        (_subject(block, mark), sentence(mark.sentence)): None
+        for mark in block.marks
+        if mark.sort in NO_ANSWER and not _crude_only(block, mark)
+    }
+    for subject, reason in reasons:
+        if reason.lower().startswith(subject.lower()):  # the reason names its subject itself
+            yield (reason,)
+        else:
+            yield (f"{subject}: {reason[:1].lower()}{reason[1:]}" if subject else reason,)
+    for term, level in ((t, v) for t in block.terms if t.exposure for v in t.levels if v.term):
+        place = (term.variable, *((level.key,) if level.key else ()))
+        at = address(block.key, *place, block.measure)
+        if results.has(at) and results.number(at).withheld:
+            yield (f"{term.label}: the estimate is withheld ({WITHHELD}) to protect individuals.",)
+
+
+def _crude_only(block: ModelBlock, mark: Mark) -> bool:
+    return mark.where.startswith(f"{address(block.key, 'crude')}.")
+
+
+def _subject(block: ModelBlock, mark: Mark) -> str:
+    """The label of the term a mark is about; empty for the whole model."""
+    for term in block.terms:
+        if mark.where == f"{block.key}.{term.variable}":
+            return term.label
+    return ""

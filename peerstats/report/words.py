@@ -1,0 +1,83 @@
+"""The words for families, methods and measures, as a methods section uses them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from peerstats.results import Results
+from peerstats.results.blocks import ModelBlock
+from peerstats.results.results import FitRecord
+from peerstats.results.text import Cell, Fact, Ref
+
+REGRESSIONS = {
+    ("binomial", "logit"): "logistic regression",
+    ("binomial", "log"): "log-binomial regression",
+    ("binomial", "identity"): "binomial regression with identity link",
+    ("poisson", "log"): "Poisson regression",
+    ("gaussian", "identity"): "linear regression",
+}
+METHODS = {
+    "laplace": "maximum likelihood with the Laplace approximation",
+    "agq": "maximum likelihood with adaptive Gauss–Hermite quadrature",
+    "ml": "maximum likelihood",
+    "reml": "restricted maximum likelihood",
+    "irls": "maximum likelihood (iteratively reweighted least squares)",
+    "ols": "ordinary least squares",
+}
+MEASURES = {"or": "odds ratio", "rr": "rate ratio", "b": "difference"}
+
+
+def regression(record: FitRecord) -> str:
+    """Name the regression of a fit.
+
+    >>> REGRESSIONS["poisson", "log"]
+    'Poisson regression'
+    """
+    known = REGRESSIONS.get((record.family, record.link))
+    return known or f"{record.family} regression with {record.link} link"
+
+
+def estimation(results: Results, record: FitRecord) -> Cell:
+    """Name how a fit was estimated, with the number of quadrature nodes where it is known."""
+    found = re.fullmatch(r"([A-Za-z]+)[-_ ]?(\d*)", record.method)
+    name, nodes = (found[1].lower(), found[2]) if found else (record.method, "")
+    words = METHODS.get(name, record.method)
+    if results.has(f"{record.key}.nodes"):
+        return (f"{words} (", Ref(f"{record.key}.nodes"), " nodes)")
+    if name in METHODS and nodes:
+        return (f"{words} (", Fact(nodes, f"fits.{record.key}.method"), " nodes)")
+    return (words,)
+
+
+def measure(block: ModelBlock, side: str = "adjusted") -> str:
+    """Name the measure of association: "adjusted odds ratio"."""
+    return f"{side} {MEASURES[block.measure]}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Join words as a sentence does.
+
+    >>> listed(["age", "place", "origin"]), listed(["age"])
+    ('age, place and origin', 'age')
+    """
+    every = list(words)
+    return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
+
+
+def joined(cells: Iterable[Cell], between: str) -> Cell:
+    """Join cells with the same words between them."""
+    out: Cell = ()
+    for cell in cells:
+        out = (*out, between, *cell) if out else cell
+    return out
+
+
+def sentence(text: str) -> str:
+    """End a text with one full stop.
+
+    >>> sentence("It failed"), sentence("It failed.")
+    ('It failed.', 'It failed.')
+    """
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
