@@ -62,6 +62,12 @@ def _constant_outcome(ready: Prepared) -> str | None:
     )
 
 
+def _no_terms(ready: Prepared) -> str | None:
+    if ready.design.columns or ready.design.groups:
+        return None
+    return "The model has no terms; write 1 for an intercept."
+
+
 def _one_group(ready: Prepared) -> str | None:
     for name, grouping in ready.design.groups.items():
         if len(grouping.levels) == 1:
@@ -200,6 +206,7 @@ def _in_words(column: Column) -> str:
 Check = Callable[[Prepared], str | None]
 CHECKS: tuple[Check, ...] = (
     _constant_outcome,
+    _no_terms,
     _one_group,
     _one_row_a_group,
     _same_groups,

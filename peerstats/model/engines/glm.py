@@ -25,22 +25,14 @@ def fit_glm(design: Design, family: Family) -> Solution:
     Standard errors come from the expected information, as R's glm. The log-likelihood is ours,
     with every constant.
     """
-    from statsmodels.genmod.generalized_linear_model import GLM
-
     if family.glm_family is None:
         raise NotImplementedError(f"{family!r} has no counterpart in statsmodels")
     outcome: Array = design.y
     if design.trials is not None:
         successes = design.y * design.trials
         outcome = np.column_stack([successes, design.trials - successes])
-    model = GLM(
-        outcome,
-        design.X,
-        family=family.glm_family(),
-        offset=design.offset,
-        freq_weights=design.weights,
-    )
-    return _as_solution(design, family, *_fit_quietly(model, _start(design, family)))
+    result, told = _fit_quietly(design, family.glm_family(), outcome, _start(design, family))
+    return _as_solution(design, family, result, told)
 
 
 def _as_solution(design: Design, family: Family, result: Any, told: tuple[str, ...]) -> Solution:
@@ -80,12 +72,23 @@ def _start(design: Design, family: Family) -> Array | None:
     return start
 
 
-def _fit_quietly(model: Any, start: Array | None) -> tuple[Any, tuple[str, ...]]:
+def _fit_quietly(
+    design: Design, glm_family: Any, outcome: Array, start: Array | None
+) -> tuple[Any, tuple[str, ...]]:
     """Fit, and keep what statsmodels would print as warnings."""
+    from statsmodels.genmod.generalized_linear_model import GLM
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        model = GLM(
+            outcome,
+            design.X,
+            family=glm_family,
+            offset=design.offset,
+            freq_weights=design.weights,
+        )
         result = model.fit(maxiter=100, tol=1e-12, start_params=start)
-    # The domain warning about a log link of a binomial is answered by our own check.
+    # That a log link may leave the range of a risk is answered by our own check of the optimum.
     told = {str(w.message) for w in caught if "does not respect the domain" not in str(w.message)}
     return result, tuple(sorted(told))
 

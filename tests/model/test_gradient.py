@@ -1,0 +1,143 @@
+"""The exact gradients against differences of the log-likelihood, over random designs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from peerstats.model.design import build_design
+from peerstats.model.engines.crossed import Crossed, Crossing
+from peerstats.model.engines.evaluation import Likelihood
+from peerstats.model.engines.lmm import _Linear, _slopes
+from peerstats.model.engines.onefactor import OneFactor
+from peerstats.model.engines.problem import make_problem
+from peerstats.model.families import find_family
+
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MODELS = st.sampled_from(
+    [("binomial", "logit"), ("binomial", "probit"), ("binomial", "cloglog"), ("poisson", "log")]
+)
+
+
+def sample(seed: int, n: int = 90) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"x": rng.normal(size=n), "k": rng.choice(["a", "b", "c"], n)})
+    frame["g"] = rng.choice([f"g{i:02d}" for i in range(12)], n)
+    frame["h"] = rng.choice([f"h{i}" for i in range(5)], n)
+    frame["yes"], frame["no"] = rng.integers(0, 4, n), rng.integers(1, 3, n)
+    frame["count"] = rng.poisson(1.5, n)
+    return frame
+
+
+def difference(model: Likelihood, beta: np.ndarray, tau: np.ndarray, q: int) -> tuple[Any, Any]:
+    """Our gradient and a fourth-order central difference of the log-likelihood."""
+    p = len(beta)
+    both = np.r_[beta, tau]
+
+    def value(at: np.ndarray) -> float:
+        return model.evaluate(at[:p], at[p:], np.zeros(q)).value
+
+    numeric = np.zeros(len(both))
+    h = 2e-3
+    for k in range(len(both)):
+        d = np.zeros(len(both))
+        d[k] = h
+        near, far = value(both + d) - value(both - d), value(both + 2 * d) - value(both - 2 * d)
+        numeric[k] = (8 * near - far) / (12 * h)
+    return model.evaluate(beta, tau, np.zeros(q)).gradient, numeric
+
+
+def agree(gradient: np.ndarray, numeric: np.ndarray) -> None:
+    # h^4 truncation at h = 2e-3 and rounding both stay below a millionth of the largest element.
+    assert np.abs(gradient - numeric).max() < 1e-6 * max(1.0, np.abs(numeric).max())
+
+
+@FEW
+@given(
+    seed=st.integers(0, 10_000),
+    model=MODELS,
+    nodes=st.sampled_from([1, 2, 3, 9]),
+    tau=st.floats(0.0, 2.5),
+)
+def test_one_factor(seed: int, model: tuple[str, str], nodes: int, tau: float) -> None:
+    family = find_family(*model)
+    outcome = "count" if family.name == "poisson" else "cbind(yes, no)"
+    problem = make_problem(build_design(f"{outcome} ~ x + k + (1 | g)", sample(seed)), family)
+    beta = np.random.default_rng(seed).normal(size=4) * 0.5
+    likelihood = OneFactor(problem=problem, nodes=nodes)
+    agree(*difference(likelihood, beta, np.array([tau]), problem.sizes[0]))
+
+
+@FEW
+@given(
+    seed=st.integers(0, 10_000),
+    model=MODELS,
+    tau=st.tuples(*[st.floats(0.0, 1.5)] * 3),
+    random=st.sampled_from(["(1 | g) + (1 | h) + (1 | k)", "(1 | h/g) + (1 | k)"]),
+)
+def test_several_factors(
+    seed: int, model: tuple[str, str], tau: tuple[float, ...], random: str
+) -> None:
+    family = find_family(*model)
+    outcome = "count" if family.name == "poisson" else "cbind(yes, no)"
+    problem = make_problem(build_design(f"{outcome} ~ x + {random}", sample(seed)), family)
+    beta = np.random.default_rng(seed).normal(size=2) * 0.5
+    agree(*difference(Crossed(Crossing(problem)), beta, np.array(tau), sum(problem.sizes)))
+
+
+@FEW
+@given(
+    seed=st.integers(0, 10_000),
+    reml=st.booleans(),
+    theta=st.tuples(st.floats(0.05, 2.0), st.floats(0.05, 2.0)),
+)
+def test_linear_model(seed: int, reml: bool, theta: tuple[float, float]) -> None:
+    design = build_design("x ~ count + k + (1 | g) + (1 | h)", sample(seed))
+    linear = _Linear(make_problem(design, find_family("gaussian")), reml)
+    at, h = np.array(theta), 1e-4
+    numeric = []
+    for k in range(2):
+        d = np.zeros(2)
+        d[k] = h
+        numeric.append((linear.at(at + d).value - linear.at(at - d).value) / (2 * h))
+    agree(_slopes(linear, linear.at(at))[0], np.array(numeric))
+
+
+def test_one_factor_and_several_factors_agree() -> None:
+    """A second factor with its standard deviation at zero changes nothing."""
+    family, data = find_family("binomial"), sample(1)
+    one = make_problem(build_design("cbind(yes, no) ~ x + (1 | g)", data), family)
+    two = make_problem(build_design("cbind(yes, no) ~ x + (1 | g) + (1 | h)", data), family)
+    beta = np.array([0.2, -0.4])
+    first = OneFactor(problem=one).evaluate(beta, np.array([0.8]), np.zeros(12))
+    second = Crossed(Crossing(two)).evaluate(beta, np.array([0.8, 0.0]), np.zeros(17))
+    assert first.value == pytest.approx(second.value, rel=1e-12)
+    np.testing.assert_allclose(first.gradient, second.gradient[:3], rtol=1e-9, atol=1e-9)
+
+
+def test_quadrature_agrees_with_brute_force_integration() -> None:
+    from scipy.integrate import quad
+
+    family, data = find_family("binomial"), sample(2, 30)
+    design = build_design("cbind(yes, no) ~ x + (1 | h)", data)
+    beta, tau = np.array([0.3, 0.5]), 1.2
+    total = 0.0
+    assert design.trials is not None
+    for level in range(len(design.groups["h"].levels)):
+        rows = design.groups["h"].codes == level
+        y, m = design.y[rows], design.trials[rows]
+
+        def joint(v: float, rows: Any = rows, y: Any = y, m: Any = m) -> float:
+            eta = design.X[rows] @ beta + tau * v
+            return float(np.exp(family.loglik(y, eta, trials=m) - 0.5 * v * v) / np.sqrt(2 * np.pi))
+
+        total += np.log(quad(joint, -12, 12, epsabs=0, epsrel=1e-11, limit=200)[0])
+    found = OneFactor(problem=make_problem(design, family), nodes=41)
+    assert found.evaluate(beta, np.array([tau]), np.zeros(5)).value == pytest.approx(
+        total, abs=1e-8
+    )
