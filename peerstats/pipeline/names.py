@@ -104,13 +104,14 @@ def _population(analysis: Analysis, codebook: Codebook) -> Found:
 
 
 def _keys(analysis: Analysis) -> Found:
-    """A key names one thing only, for it is the first part of addresses."""
-    seen: set[str] = {UNREAD}
-    for name in ("outcomes", "models", "tables", "figures"):
-        for index, section in enumerate(getattr(analysis, name)):
-            if section.key in seen and section.key != UNREAD:
-                yield (name, index, "key"), f"the key '{section.key}' is used twice"
-            seen.add(section.key)
+    """A key names one outcome, or one model, table or figure: it is the first part of addresses."""
+    for names in (("outcomes",), ("models", "tables", "figures")):
+        seen = {UNREAD}
+        for name in names:
+            for index, section in enumerate(getattr(analysis, name)):
+                if section.key in seen and section.key != UNREAD:
+                    yield (name, index, "key"), f"the key '{section.key}' is used twice"
+                seen.add(section.key)
 
 
 def _report(analysis: Analysis) -> Found:

@@ -25,7 +25,7 @@ class Plan:
     name: str
     analysis: Analysis
     codebook: Codebook
-    folder: Path  # paths in the analysis file start here
+    folder: Path  # paths of data files start here
     policy: Policy
     formats: tuple[str, ...]
     digest: str  # SHA-256 of the analysis file
@@ -64,31 +64,33 @@ def make_plan(
         name=path.stem,
         analysis=analysis,
         codebook=codebook,
-        folder=path.parent,
+        folder=_folder(draft, path.parent),
         policy=policy(report.profile, report.profile_reason),
         formats=report.formats,
         digest=hashlib.sha256(draft.text.encode()).hexdigest(),
     )
 
 
-def _codebook(draft: Draft, folder: Path) -> tuple[Codebook | None, Sequence[Problem]]:
-    """Read the codebook that the data section asks for; its mistakes are part of the file's."""
-    data = draft.analysis.data
-    try:
-        if data.embedded:
-            return read_codebook(_embedded(draft, data.embedded) / "codebook.toml"), ()
-        return read_codebook(folder / data.codebook if data.codebook else None), ()
-    except PeerstatsError as error:
-        return None, error.problems
-
-
-def _embedded(draft: Draft, name: str) -> Path:
+def _folder(draft: Draft, folder: Path) -> Path:
+    """Return the folder at which the paths of the data section start."""
+    name = draft.analysis.data.embedded
+    if name is None:
+        return folder
     known = embedded()
     if name not in known:
         hint = did_you_mean(name, known) or f" Known: {', '.join(known)}."
         message = f"unknown embedded study '{name}'.{hint}"
         raise UsageError(draft.problem(("data", "embedded"), message))
     return known[name]
+
+
+def _codebook(draft: Draft, folder: Path) -> tuple[Codebook | None, Sequence[Problem]]:
+    """Read the codebook that the data section asks for; its mistakes are part of the file's."""
+    name = draft.analysis.data.codebook
+    try:
+        return read_codebook(_folder(draft, folder) / name if name else None), ()
+    except PeerstatsError as error:
+        return None, error.problems
 
 
 def keep_only(analysis: Analysis, key: str) -> Analysis:

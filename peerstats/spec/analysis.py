@@ -31,7 +31,11 @@ class Section(BaseModel):
 
 
 class DataSection(Section):
-    """Where the tables come from: a synthetic profile, an embedded study, or CSV files."""
+    """Where the tables come from: a synthetic profile, or files.
+
+    Paths start at the analysis file's folder, or with `embedded` at that of a study that peerstats
+    ships.
+    """
 
     synthetic: str | None = None
     embedded: str | None = None
@@ -43,9 +47,9 @@ class DataSection(Section):
     violence: str | None = None
     work_history: str | None = None
     codebook: str | None = None
-    encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
-    unit: Literal["participant", "visit"] = "participant"
+    encoding: str | None = None
+    decimal: Literal[".", ","] | None = None
+    unit: Literal["participants", "visits"] = "participants"
     population: str | None = Field(
         None, description="who is analysed, e.g. 'migrant_type = international'"
     )
@@ -56,15 +60,14 @@ class DataSection(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSection:
-        given = [n for n in ("synthetic", "embedded", "participants") if getattr(self, n)]
+        given = [n for n in ("synthetic", "participants") if getattr(self, n)]
         if len(given) != 1:
-            found = " and ".join(given) if given else "none"
             raise ValueError(
-                f"give exactly one source of data, 'synthetic', 'embedded' or 'participants' "
-                f"(a CSV file); found {found}"
+                "give one source of data, 'synthetic' (a profile) or 'participants' (a file); found "
+                + (" and ".join(given) or "none")
             )
         if self.participants and not self.sites:
-            raise ValueError("give 'sites' (a CSV file with one row a site) beside 'participants'")
+            raise ValueError("give 'sites' (a file with one row a site) beside 'participants'")
         return self
 
 

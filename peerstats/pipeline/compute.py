@@ -1,0 +1,195 @@
+"""From a plan to exact results: load, describe, fit, infer; one frozen value at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from peerstats.data.codebook import Codebook, Field, parse_condition
+from peerstats.data.load import Source, load_study
+from peerstats.data.sample import analysis_table, take_sample
+from peerstats.data.study import Study, Table
+from peerstats.data.synthetic import generate
+from peerstats.model.formula import parse_formula
+from peerstats.pipeline.names import model_formula, outcome_variable
+from peerstats.pipeline.plan import Plan
+from peerstats.results import Number, Results
+from peerstats.results.answers import name_levels
+from peerstats.results.baseline import baseline
+from peerstats.results.blocks import Block
+from peerstats.results.flow import flow
+from peerstats.results.groups import group_results
+from peerstats.results.missingness import missingness
+from peerstats.results.models import ModelAnswer, ModelRequest, model_results
+from peerstats.results.quality import quality
+from peerstats.results.reliability import reliability
+from peerstats.spec.analysis import TABLE_NAMES, Analysis, FigureSection, ModelSection, TableSection
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ground:
+    """What descriptive tables are made from: the study and one row a unit of analysis."""
+
+    study: Study
+    rows: Table
+
+    @property
+    def codebook(self) -> Codebook:
+        """The study's codebook."""
+        return self.study.codebook
+
+    def field(self, name: str) -> Field:
+        """Return a variable's field; a key's levels carry the names of what it points to."""
+        return name_levels(self.study, self.codebook.fields[name])
+
+
+Made = tuple[Block, Iterable[Number]]
+
+# A kind of table whose numbers come from the rows; the other kinds show a model's block.
+MAKERS: Mapping[str, Callable[[Ground, TableSection, str], Made]] = {
+    "flow": lambda ground, table, title: flow(table.key, title, ground.study),
+    "quality": lambda ground, table, title: quality(table.key, title, ground.study),
+    "missingness": lambda ground, table, title: missingness(
+        table.key, title, ground.rows, [ground.field(name) for name in table.variables]
+    ),
+    "baseline": lambda ground, table, title: baseline(
+        table.key,
+        title,
+        ground.rows,
+        [ground.field(name) for name in table.variables],
+        ground.field(table.by) if table.by else None,
+    ),
+    "reliability": lambda ground, table, title: reliability(
+        table.key, title, ground.rows, ground.codebook, table.scales
+    ),
+}
+
+
+def load(plan: Plan) -> Study:
+    """Load the study that a plan names. Raises DataError when it is not as declared."""
+    data = plan.analysis.data
+    if data.synthetic:
+        tables: Mapping[str, object] = generate(data.synthetic, plan.analysis.seed).tables
+        provenance = f"SYNTHETIC data, profile '{data.synthetic}', seed {plan.analysis.seed}"
+    else:
+        named = {name: getattr(data, name) for name in TABLE_NAMES}
+        tables = {name: _path(plan.folder, file) for name, file in named.items() if file}
+        provenance = data.provenance
+    return load_study(
+        Source(
+            name=plan.name,
+            tables=tables,  # type: ignore[arg-type]
+            codebook=plan.codebook,
+            encoding=data.encoding,
+            decimal=data.decimal,
+            population=parse_condition(data.population) if data.population else None,
+            exclude=data.exclude,
+            ignore=data.ignore,
+            synthetic=data.synthetic is not None,
+            provenance=provenance,
+        )
+    )
+
+
+def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: None) -> Results:
+    """Return the exact results of a plan: every number its tables and figures may print.
+
+    `jobs` models are fitted at a time; the results do not depend on it. Raises ModelError for a
+    model that cannot be estimated, unless its section says to report that.
+    """
+    analysis = plan.analysis
+    ground = Ground(study=study, rows=analysis_table(study, analysis.data.unit))
+    blocks: dict[str, Block] = {}
+    numbers: dict[str, Number] = {}
+    for table in analysis.tables:
+        if table.kind in MAKERS:
+            tell(f"table {table.key}")
+            block, made = MAKERS[table.kind](ground, table, table.title or table.kind.capitalize())
+            blocks[table.key] = block
+            numbers |= {number.address: number for number in made}
+    answers = _answers(plan, study, jobs, tell)
+    for key, answer in answers.items():
+        blocks[key] = answer.block
+        numbers |= answer.numbers
+    for figure in analysis.figures:
+        if figure.kind == "caterpillar":
+            _group_block(figure, answers, ground, (blocks, numbers))
+    return Results(
+        analysis=plan.name,
+        title=analysis.title,
+        synthetic=study.synthetic,
+        provenance=study.provenance,
+        numbers=numbers,
+        blocks=blocks,
+        fits={key: fit for answer in answers.values() for key, fit in answer.records.items()},
+    )
+
+
+def request_of(section: ModelSection, analysis: Analysis, codebook: Codebook) -> ModelRequest:
+    """Return what a model section asks, with the outcome's field and label."""
+    field = codebook.fields[outcome_variable(analysis, section.outcome)]
+    label = next((o.label for o in analysis.outcomes if o.key == section.outcome and o.label), None)
+    shared = ("key", "exposure", "modifiers", "random", "family", "link", "method", "nodes",
+              "if_not_estimable", "question")  # fmt: skip
+    return ModelRequest(
+        title=section.title or f"{label or field.label} by {section.exposure}",
+        outcome=_relabelled(field, label),
+        covariates=tuple((c.term, c.reason) for c in section.covariates),
+        **{name: getattr(section, name) for name in shared},
+    )
+
+
+def _answers(plan: Plan, study: Study, jobs: int, tell: Tell) -> dict[str, ModelAnswer]:
+    analysis = plan.analysis
+
+    def answer(section: ModelSection) -> ModelAnswer:
+        request = request_of(section, analysis, study.codebook)
+        formula = parse_formula(model_formula(section, request.outcome.name))
+        sample = take_sample(study, formula.variables, analysis.data.unit)
+        sites = "site_id" if "site_id" in sample.frame else None
+        return model_results(request, sample, sites=sites)
+
+    if jobs > 1 and len(analysis.models) > 1:
+        from joblib import Parallel, delayed
+
+        tell(f"fitting {len(analysis.models)} models, {jobs} at a time")
+        found: Sequence[ModelAnswer] = Parallel(n_jobs=jobs)(
+            delayed(answer)(section) for section in analysis.models
+        )
+        return {s.key: a for s, a in zip(analysis.models, found, strict=True)}
+    answers = {}
+    for section in analysis.models:
+        tell(f"model {section.key}: {section.outcome} by {section.exposure}")
+        answers[section.key] = answer(section)
+    return answers
+
+
+def _group_block(
+    figure: FigureSection,
+    answers: Mapping[str, ModelAnswer],
+    ground: Ground,
+    into: tuple[dict[str, Block], dict[str, Number]],
+) -> None:
+    """Add the modes behind a caterpillar plot; a model that was refused has none."""
+    fitted = answers[str(figure.model)].fit
+    if fitted is None:
+        return
+    names = str(figure.factor).split(":")
+    fields = {name: ground.field(name) for name in names}
+    model = (str(figure.model), fitted)
+    title = figure.title or "Differences between groups"
+    block, made = group_results(figure.key, title, model, str(figure.factor), fields)
+    into[0][figure.key] = block
+    into[1].update(made)
+
+
+def _relabelled(field: Field, label: str | None) -> Field:
+    return replace(field, label=label) if label else field
+
+
+def _path(folder: Path, file: str) -> Path | str:
+    """Return the path of a data file, which starts at the analysis file's folder."""
+    return file if "://" in file else folder / file
