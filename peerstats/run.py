@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from peerstats.command import Parser, perform, progress
-from peerstats.errors import UsageError, did_you_mean
-from peerstats.resources import shipped
+from peerstats.errors import UsageError
 
 
 def parser() -> Parser:
@@ -35,18 +34,6 @@ def parser() -> Parser:
     return words
 
 
-def find_analysis(path: Path) -> Path:
-    """Return the file itself, or the shipped analysis of that name when there is no such file."""
-    if path.exists():
-        return path
-    known = {p.stem: p for p in sorted(shipped("analyses").glob("*.toml"))}
-    if path.parent in (Path(), Path("analyses")) and path.stem in known:
-        return known[path.stem]
-    near = [p.stem for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-    hint = did_you_mean(path.stem, [*near, *known])
-    raise UsageError(f"There is no analysis file {path}.{hint} Shipped: {', '.join(known)}.")
-
-
 def act(arguments: argparse.Namespace) -> Sequence[str]:
     """Do what the command line asks; return the lines for stdout."""
     if arguments.schema:
@@ -57,11 +44,11 @@ def act(arguments: argparse.Namespace) -> Sequence[str]:
         return [json.dumps(json_schema(), indent=1)]
     if arguments.jobs < 1:
         raise UsageError(f"--jobs is {arguments.jobs} but must be 1 or more.")
-    path = find_analysis(arguments.analysis)
 
     from peerstats.pipeline.pipeline import check, run_analysis
-    from peerstats.pipeline.plan import make_plan
+    from peerstats.pipeline.plan import find_analysis, make_plan
 
+    path = find_analysis(arguments.analysis)
     formats = arguments.formats.split(",") if arguments.formats else None
     plan = make_plan(path, formats=formats, only=arguments.only)
     tell = progress(arguments.quiet or arguments.json)

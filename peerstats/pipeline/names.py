@@ -66,7 +66,9 @@ def model_formula(model: ModelSection, outcome: str) -> str:
     for modifier in model.modifiers:
         terms += [modifier] if modifier not in terms else []
         terms.append(f"{model.exposure}:{modifier}")
-    return " + ".join([f"{outcome} ~ {terms[0]}", *terms[1:], *([model.random] if model.random else [])])
+    return " + ".join(
+        [f"{outcome} ~ {terms[0]}", *terms[1:], *([model.random] if model.random else [])]
+    )
 
 
 def outcome_variable(analysis: Analysis, name: str) -> str:
@@ -98,7 +100,9 @@ def _population(analysis: Analysis, codebook: Codebook) -> Found:
     if analysis.data.population:
         where = ("data", "population")
         try:
-            yield from _variable(where, parse_condition(analysis.data.population).variable, codebook)
+            yield from _variable(
+                where, parse_condition(analysis.data.population).variable, codebook
+            )
         except PeerstatsError as error:
             yield where, error.problems[0].message
 
@@ -123,7 +127,7 @@ def _report(analysis: Analysis) -> Found:
     if report.profile == "public" and not report.profile_reason:
         yield (
             ("report", "profile"),
-            "the profile 'public' prints exact numbers; say why that harms nobody in 'profile_reason'",
+            "the profile 'public' prints exact numbers; say in 'profile_reason' why that harms nobody",
         )
 
 
@@ -185,13 +189,17 @@ def _formula(where: Path, text: str) -> Generator[tuple[Path, str], None, Formul
     return None
 
 
-def _table(where: Path, table: TableSection, analysis: Analysis, codebook: Codebook | None) -> Found:
+def _table(
+    where: Path, table: TableSection, analysis: Analysis, codebook: Codebook | None
+) -> Found:
     yield from _one_of((*where, "kind"), "kind of table", table.kind, TABLES)
     need = TABLE_NEEDS.get(table.kind)
     if need and not getattr(table, need):
         yield where, f"a table of kind '{table.kind}' needs '{need}'"
     if table.model:
-        yield from _one_of((*where, "model"), "model", table.model, [m.key for m in analysis.models])
+        yield from _one_of(
+            (*where, "model"), "model", table.model, [m.key for m in analysis.models]
+        )
     if codebook is None:
         return
     for index, name in enumerate(table.variables):

@@ -13,7 +13,7 @@ from peerstats.disclosure import Policy, policy
 from peerstats.errors import PeerstatsError, Problem, UsageError, did_you_mean
 from peerstats.pipeline.names import check_names, model_formula, outcome_variable
 from peerstats.render import FORMATS
-from peerstats.resources import embedded
+from peerstats.resources import embedded, shipped
 from peerstats.spec.analysis import Analysis
 from peerstats.spec.read import Draft, read_spec
 
@@ -42,9 +42,19 @@ class Plan:
         return lines
 
 
-def make_plan(
-    path: Path, *, formats: Sequence[str] | None = None, only: str | None = None
-) -> Plan:
+def find_analysis(path: Path) -> Path:
+    """Return the file itself, or the shipped analysis of that name when there is no such file."""
+    if path.exists():
+        return path
+    known = {p.stem: p for p in sorted(shipped("analyses").glob("*.toml"))}
+    if path.parent in (Path(), Path("analyses")) and path.stem in known:
+        return known[path.stem]
+    near = [p.stem for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    hint = did_you_mean(path.stem, [*near, *known])
+    raise UsageError(f"There is no analysis file {path}.{hint} Shipped: {', '.join(known)}.")
+
+
+def make_plan(path: Path, *, formats: Sequence[str] | None = None, only: str | None = None) -> Plan:
     """Read and check an analysis file; `formats` and `only` stand for the command line's options.
 
     Raises UsageError with every mistake of the file, in the order of its lines.
@@ -101,7 +111,9 @@ def keep_only(analysis: Analysis, key: str) -> Analysis:
     parts = {n: getattr(analysis, n) for n in ("models", "tables", "figures")}
     known = [section.key for sections in parts.values() for section in sections]
     if key not in known:
-        raise UsageError(f"Nothing in the analysis file has the key '{key}'.{did_you_mean(key, known)}")
+        raise UsageError(
+            f"Nothing in the analysis file has the key '{key}'.{did_you_mean(key, known)}"
+        )
     wanted = {key}
     for section in (*parts["figures"], *parts["tables"]):
         if section.key in wanted:

@@ -101,7 +101,7 @@ def _clearance(clearance: Clearance | None) -> dict[str, Any] | None:
 
 
 def fingerprints(study: Study, key: bytes) -> dict[str, str]:
-    """Return the keyed fingerprint of each table's values and missing codes, whatever the row order."""
+    """Return a keyed fingerprint of each table's values and codes, whatever the row order."""
     found = {}
     for name, table in sorted(study.tables.items()):
         rows = table.values.astype(str).where(table.codes == "", table.codes)
@@ -121,7 +121,9 @@ def manifest_record(
         "seed": seed,
         "data_hmac_sha256": dict(data),
         "software": software(),
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+        "files": {
+            name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())
+        },
     }
 
 

@@ -1,0 +1,51 @@
+"""The path of one analysis, as the command line and the library walk it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from peerstats.data.sample import take_sample
+from peerstats.model.formula import parse_formula
+from peerstats.pipeline.compute import Tell, compute, load
+from peerstats.pipeline.names import model_formula, outcome_variable
+from peerstats.pipeline.plan import Plan
+from peerstats.pipeline.publish import KEY_FILE, publish
+from peerstats.pipeline.write import read_before, write_trees
+
+
+def run_analysis(
+    plan: Plan, out: Path, *, jobs: int = 1, tell: Tell = lambda _: None
+) -> list[Path]:
+    """Carry out a plan and write its report below `out`; return the paths of the files.
+
+    Raises what the stages raise; nothing is written then, and the report that stood in `out` stays.
+    """
+    tell("reading and checking the data")
+    study = load(plan)
+    results = compute(plan, study, jobs=jobs, tell=tell)
+    tell("protecting and rendering")
+    key = read_before(out, f"private/{KEY_FILE}")
+    publication = publish(plan, study, results, key)
+    tell(f"writing {out}")
+    return write_trees(out, publication.trees)
+
+
+def check(plan: Plan, tell: Tell = lambda _: None) -> list[str]:
+    """Read and check the data and the sample of every model; return in words that all is well.
+
+    Fits nothing and counts no women, so its lines may be shown to anybody.
+    """
+    tell("reading and checking the data")
+    study = load(plan)
+    for model in plan.analysis.models:
+        outcome = outcome_variable(plan.analysis, model.outcome)
+        variables = parse_formula(model_formula(model, outcome)).variables
+        take_sample(study, variables, plan.analysis.data.unit)
+    severities = Counter(finding.severity for finding in study.findings)
+    found = ", ".join(f"{n} of severity {s}" for s, n in sorted(severities.items())) or "none"
+    return [
+        f"tables: {', '.join(sorted(study.tables))}",
+        f"findings of the consistency checks: {found}",
+        f"models with their variables in the data: {len(plan.analysis.models)}",
+    ]
