@@ -11,9 +11,8 @@ from scipy import special
 
 from peerstats.effects.effect import Effect
 from peerstats.effects.log_sd import LogSd, log_sds
-from peerstats.effects.variance import variance
+from peerstats.effects.variance import WALD, variance
 from peerstats.inference.estimates import Estimate, Estimates, as_frame
-from peerstats.inference.remarks import at_zero
 
 if TYPE_CHECKING:
     from peerstats.model.families import Family
@@ -37,29 +36,33 @@ def icc(fit: Fit, estimates: Estimates) -> Estimates:
     the venue and of what it lies in.
 
     The interval is Wald on log(ρ/(1 − ρ)) = 2 log σ_f − log(Σ_{g≠f} σ_g² + σ_e²), by the delta
-    method from the covariance of the log standard deviations. At zero it is [0, U/(U + rest)) with
-    U the profile bound of the variance.
+    method from the covariance of the log standard deviations. Where the variance near zero has
+    another interval, its ends are carried over with the other variances at their estimates.
     """
     parts = log_sds(fit)
     rows = [
-        _row(fit, parts, at, row, estimates.alpha)
+        _row(parts, at, row, estimates.alpha)
         for at, row in enumerate(variance(fit, estimates).rows())
     ]
     return dataclasses.replace(estimates, frame=as_frame(rows))
 
 
-def _row(fit: Fit, parts: LogSd, at: int, row: Estimate, alpha: float) -> Estimate:
+def _row(parts: LogSd, at: int, row: Estimate, alpha: float) -> Estimate:
     residual = parts.residual or 0.0
     rest = float(parts.variances.sum() - parts.variances[at]) + residual
-    value = row.estimate / (row.estimate + rest)
+    between_groups = row.estimate
+    value = between_groups / (between_groups + rest)
     row = dataclasses.replace(row, estimate=value, scale="icc")
-    if at_zero(fit, parts.factors[at]):
-        high = row.conf_high / (row.conf_high + rest)
-        return dataclasses.replace(row, conf_high=high)
+    if row.reason or row.method != WALD:
+        slope = rest / (between_groups + rest) ** 2
+        return dataclasses.replace(
+            row,
+            std_error=slope * row.std_error,
+            conf_low=row.conf_low / (row.conf_low + rest),
+            conf_high=row.conf_high / (row.conf_high + rest),
+        )
     error = _logit_error(parts, at, rest)
     spread = value * (1.0 - value) * error
-    if row.reason:
-        return dataclasses.replace(row, std_error=spread)
     width = float(special.ndtri(1.0 - alpha / 2.0)) * error
     centre = math.log(value / (1.0 - value))
     return dataclasses.replace(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 THREE_QUARTERS = 0.6744897501960817  # Φ⁻¹(0.75)
 
 
-def mor(between: float) -> float:
+def mor(sigma2: float) -> float:
     """Return MOR = exp(√(2 σ²) · Φ⁻¹(0.75)) for a between-site variance σ² on the log-odds scale.
 
     The median, over two women alike in all covariates from two sites drawn at random, of the odds
@@ -27,7 +27,7 @@ def mor(between: float) -> float:
     >>> round(mor(0.75), 2), mor(0.0)
     (2.28, 1.0)
     """
-    return math.exp(math.sqrt(2.0 * between) * THREE_QUARTERS)
+    return math.exp(math.sqrt(2.0 * sigma2) * THREE_QUARTERS)
 
 
 def median_odds_ratio(fit: Fit, estimates: Estimates) -> Estimates:
@@ -53,8 +53,8 @@ def median_odds_ratio(fit: Fit, estimates: Estimates) -> Estimates:
     return dataclasses.replace(estimates, frame=as_frame(rows))
 
 
-def _mor(between: float) -> float:
-    return math.nan if math.isnan(between) else mor(between)
+def _mor(sigma2: float) -> float:
+    return math.nan if math.isnan(sigma2) else mor(sigma2)
 
 
 MEDIAN_ODDS_RATIO = Effect(

@@ -189,10 +189,11 @@ def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
             format="count",
             fit=behind.fit,
         )
+    between = EFFECTS["variance"].measure(fitted.fit, fitted.estimates)
     for name, (key, kind, style) in FACTOR_NUMBERS.items():
         if EFFECTS[name].why_not(fitted.fit.family):
             continue
-        for row in EFFECTS[name].measure(fitted.fit, fitted.estimates).rows():
+        for row in EFFECTS[name].measure(fitted.fit, between).rows():
             at = f"{model}.{address(row.term, key)}"
             if not row.reason:
                 ends = (f"{at}.low", f"{at}.high")

@@ -50,5 +50,5 @@ def herds():
 
 
 @pytest.fixture(scope="session")
-def lme4_upper():
-    return json.loads((REFERENCE / "profile.json").read_text())["sd_upper"]
+def lme4_profile():
+    return json.loads((REFERENCE / "profile.json").read_text())
