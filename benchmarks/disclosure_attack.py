@@ -24,7 +24,7 @@ import itertools
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ from peerstats.results.blocks import ALL, BaselineBlock, BaselineVariable, Group
 from peerstats.results.counting import count, percent
 
 SMALL = range(1, 6)
+Known = Sequence[tuple[np.ndarray, float, float]]  # weights of the cells, lowest, highest sum
 
 
 def table_one(tables: Mapping[str, np.ndarray], women: list[int], **block: bool) -> Results:
@@ -82,9 +83,7 @@ def random_table(levels: int, groups: int, women: int, rng: np.random.Generator)
             return cells
 
 
-def facts(
-    released: Results, cells: np.ndarray, rule: Policy, attacker: str
-) -> list[tuple[np.ndarray, float, float]]:
+def facts(released: Results, cells: np.ndarray, rule: Policy, attacker: str) -> Known:
     """What an attacker knows of one variable `v`: weights of the cells, lowest and highest sum."""
     levels, groups = cells.shape
     known = []
@@ -100,10 +99,15 @@ def facts(
         true = round(float((weights * cells).sum()))
         known.append((weights, rule.lower(true), rule.upper(true)))
         assert rule.rounded(true) == number.value
-    exact = [] if attacker == "bounds" else [_line(cells, j, 1) for j in range(groups)]
+    return [*known, *side_knowledge(cells, attacker)]
+
+
+def side_knowledge(cells: np.ndarray, attacker: str) -> Known:
+    """What an attacker knows from elsewhere: exact totals."""
+    exact = [] if attacker == "bounds" else [_line(cells, j, 1) for j in range(cells.shape[1])]
     if attacker == "margins":
-        exact += [_line(cells, i, 0) for i in range(levels)]
-    return known + exact
+        exact += [_line(cells, i, 0) for i in range(cells.shape[0])]
+    return exact
 
 
 def _columns(group: str, groups: int) -> list[int]:
@@ -117,25 +121,25 @@ def _line(cells: np.ndarray, at: int, axis: int) -> tuple[np.ndarray, float, flo
     return weights, total, total
 
 
-def recovered(known: list[tuple[np.ndarray, float, float]], cells: np.ndarray) -> list[int]:
+def recovered(known: Known, cells: np.ndarray, before: Known = ()) -> list[int]:
     """The values of small and empty cells that have only one possible value.
 
-    Cells of a level that nobody chose are no find: who knows that total knows them.
+    What follows from `before`, the attacker's knowledge without the release, is no find.
     """
+    found = [at for at, n in enumerate(cells.ravel()) if n in SMALL or n == 0]
+    found = [at for at in found if _known(at, known, cells)]
+    return [int(cells.ravel()[at]) for at in found if not _known(at, before, cells)]
+
+
+def _known(at: int, known: Known, cells: np.ndarray) -> bool:
+    """Whether one cell has the same value in all tables that agree with what is known."""
+    if not len(known):
+        return False
     weights = np.array([w.ravel() for w, _, _ in known])
-    if not len(weights):
-        return []
     among = LinearConstraint(weights, [low for _, low, _ in known], [high for *_, high in known])
-    found = []
-    chosen = np.broadcast_to(cells.sum(axis=1, keepdims=True) > 0, cells.shape).ravel()
-    for at, true in enumerate(cells.ravel()):
-        if not chosen[at] or (true not in SMALL and true != 0):
-            continue
-        aim = np.zeros(cells.size)
-        aim[at] = 1
-        if _bound(aim, among) == true == -_bound(-aim, among):
-            found.append(int(true))
-    return found
+    aim = np.zeros(cells.size)
+    aim[at] = 1
+    return _bound(aim, among) == cells.ravel()[at] == -_bound(-aim, among)
 
 
 def _bound(aim: np.ndarray, among: LinearConstraint) -> float:
@@ -151,7 +155,8 @@ def attack(tables: int, shape: tuple[int, int, int], rule: Policy, seed: int) ->
         cells = random_table(*shape, rng)
         released = release(table_one({"v": cells}, cells.sum(axis=0).tolist()), rule)
         for attacker, found in tally.items():
-            values = recovered(facts(released, cells, rule, attacker), cells)
+            before = side_knowledge(cells, attacker)
+            values = recovered(facts(released, cells, rule, attacker), cells, before)
             found["small"] += int(np.isin(cells, list(SMALL)).sum())
             found["empty"] += int((cells == 0).sum())
             found["small_recovered"] += sum(v > 0 for v in values)
@@ -197,7 +202,8 @@ def main() -> None:
             start = time.perf_counter()
             rows += attack(tables, shape, policy(profile), seed=sum(shape))
             print(rows[-1], f"{time.perf_counter() - start:.1f} s", file=sys.stderr)
-    for levels, sizes in ((2, (9, 8)), (2, (13, 11, 7)), (3, (9, 8)), (2, (14, 15)), (3, (8, 14))):
+    pairs = [(2, (a, b)) for a in range(7, 21) for b in range(a, 21)]
+    for levels, sizes in (*pairs, (2, (13, 11, 7)), (3, (9, 8)), (3, (8, 14)), (3, (10, 15))):
         rows.append(insider(levels, sizes, policy("standard")))
         print(rows[-1], file=sys.stderr)
     path = Path(__file__).parent / "results" / "disclosure_attack.csv"

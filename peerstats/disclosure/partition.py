@@ -4,12 +4,16 @@ A table of counts c[l, g] (level l, group g) is shown by group only if every cel
 levels, holds somebody: a 0 says what nobody in a town does, and its complement what all of them do.
 Each level's count for everybody must exceed the threshold.
 
-Tight lines. Rounding alone is not enough when a reader knows a total exactly, as site staff know
-how many women a town had. Let a line (a group's column or a level's row) have total T and rounded
-cells with intervals [lower, upper]. If Σ lower = T every cell is at its lower end, and if
-Σ upper = T at its upper end: the exact counts are read off. With room on both sides, and at least
-two cells, no cell of the line alone is determined. A tight line that holds a small cell is
-therefore an offence like an empty cell.
+Known totals. Rounding alone is not enough when a reader knows totals exactly, as site staff know
+how many women a town had. A cell lies in the interval that is printed like it; and given a line (a
+group's column or a level's row) with total T, also in
+
+    T - Σ upper(other cells)  ≤  c  ≤  T - Σ lower(other cells).
+
+Narrowing the intervals in turn, line by line until nothing changes, finds cells whose two ends
+meet: cells of 1 and 7 in a town of 8 women can be nothing else. In a table that holds a small cell
+every such cell is an offence like an empty one, also a large one, since it helps to find others. A
+table without small cells has nothing to protect.
 
 The algorithm. While some level offends, merge the offender that is rarest with the rarest other
 level (for ordered levels: the rarer neighbour). When two levels are left and one still offends,
@@ -87,24 +91,37 @@ def _merge(cells: Cells, policy: Policy) -> Levels:
 def _offenders(cells: Cells, policy: Policy) -> set[int]:
     """Return the levels that cannot be shown as they are."""
     found = {i for i, n in enumerate(cells.overall) if policy.small(n)}
-    small = any(policy.small(n) for row in cells.groups for n in row)
     for i, row in enumerate(cells.groups):
         if any(policy.small(n) if cells.large else n == 0 for n in row):
             found.add(i)
-        if small and tight(row, policy):
-            found.add(i)
-    for column in zip(*cells.groups, strict=True):
-        if small and tight(column, policy):
-            found.add(min(range(len(column)), key=lambda i: (policy.rounded(column[i]), -i)))
+    if any(policy.small(n) for row in cells.groups for n in row):
+        found |= {i for i, _ in determined(cells.groups, policy)}
     return found
 
 
-def tight(line: Sequence[int], policy: Policy) -> bool:
-    """Whether a line's total and its rounded cells give away the cells.
+def determined(table: Sequence[Sequence[int]], policy: Policy) -> set[tuple[int, int]]:
+    """Return the cells (level, group) that rounded cells and exact totals give away.
 
     >>> from peerstats.disclosure.policy import policy
-    >>> tight((7, 1), policy("standard")), tight((8, 1), policy("standard"))
-    (True, False)
+    >>> sorted(determined([(7, 9), (1, 9)], policy("standard")))
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    >>> determined([(8, 9), (1, 9)], policy("standard"))
+    set()
     """
-    total = sum(line)
-    return total in (sum(map(policy.lower, line)), sum(map(policy.upper, line)))
+    lines = [[(i, j) for j in range(len(row))] for i, row in enumerate(table)]
+    lines += [[(i, j) for i in range(len(table))] for j in range(len(table[0]))]
+    lines = [line for line in lines if len(line) > 1]  # the total of one cell is the cell
+    low = {(i, j): policy.lower(n) for i, row in enumerate(table) for j, n in enumerate(row)}
+    high = {(i, j): policy.upper(n) for i, row in enumerate(table) for j, n in enumerate(row)}
+    while True:
+        before = (dict(low), dict(high))
+        for line in lines:
+            total = sum(table[i][j] for i, j in line)
+            least, most = sum(low[at] for at in line), sum(high[at] for at in line)
+            for at in line:
+                ends = low[at], high[at]
+                low[at] = max(ends[0], total - (most - ends[1]))
+                high[at] = min(ends[1], total - (least - ends[0]))
+                least, most = least + low[at] - ends[0], most + high[at] - ends[1]
+        if (low, high) == before:
+            return {at for at in low if low[at] == high[at]}

@@ -7,7 +7,7 @@ informal work; if everybody was, all are. Such an item is shown for everybody on
 from __future__ import annotations
 
 from peerstats.disclosure.draft import Draft, note, within
-from peerstats.disclosure.partition import tight
+from peerstats.disclosure.partition import determined
 from peerstats.disclosure.table_one import (
     baseline,
     baselines,
@@ -45,5 +45,7 @@ def _gives_away(draft: Draft, key: str, variable: BaselineVariable, group: str) 
     asked, women = draft.count(place), draft.count(address(key, group, "n"))
     if draft.policy.cells_large:
         return draft.policy.small(asked) or draft.policy.small(women - asked)
+    if asked in (0, women):
+        return True
     few = draft.policy.small(min(asked, women - asked))
-    return asked in (0, women) or (few and tight((asked, women - asked), draft.policy))
+    return few and bool(determined([(asked,), (women - asked,)], draft.policy))

@@ -3,9 +3,9 @@
 After it `results.json` holds no digit that the report does not print, no standard error, no exact
 number of women behind a statistic, and no address of anything that was taken out.
 
-Decimals. The mean of n whole numbers is a multiple of 1/n. From two decimals n can be told exactly
-while it is below 100, and with it what rounding of counts hides; so there is one decimal below 100
-women, two below 1,000.
+Decimals. The mean of n whole numbers is a multiple of 1/n. Two decimals often tell n exactly
+while it is below 100, which is what rounding hides; so there is one decimal below 100 women, and
+two below 1,000.
 """
 
 from __future__ import annotations

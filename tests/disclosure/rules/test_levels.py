@@ -86,5 +86,7 @@ def test_levels_that_do_not_add_up_are_not_shown(table_one):
     results = table_one({"v": np.array([[20, 21], [10, 14], [9, 9]])}, [39, 44])
     block = results.blocks["t1"]
     short = replace(block.variables[0], levels=block.variables[0].levels[:2])
-    released = release(replace(results, blocks={"t1": replace(block, variables=(short,))}), STANDARD)
+    released = release(
+        replace(results, blocks={"t1": replace(block, variables=(short,))}), STANDARD
+    )
     assert released.blocks["t1"].variables == ()
