@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 
 FIRST = 0.25  # where the search for the upper end starts when the estimate is zero
 LARGEST = 16.0  # a larger standard deviation on a link scale means that there is no upper end
+FAR = 1e6  # what a point outside a link's range loses; infinity would upset the line search
 TIGHT = 1e-7  # gradient, in standard errors, at which a maximum counts as found
 
 
@@ -140,7 +141,7 @@ def _maximum(profile: _Profile, place: _Place, held: float) -> float:
         tau[profile.held] = held
         found = profile.likelihood.evaluate(parameters[: profile.p], tau, modes)
         if not found.usable:
-            return math.inf, np.zeros_like(x)
+            return FAR - profile.best, np.zeros_like(x)
         modes = found.modes
         return -found.value, -(found.gradient[keep] @ profile.scale)
 

@@ -71,8 +71,11 @@ def _row(fit: Fit, parts: LogSd, at: int, alpha: float) -> Estimate:
     low, high = profile_interval(fit, factor, alpha)
     if math.isfinite(high):
         return dataclasses.replace(row, conf_low=low, conf_high=high, method=PROFILE)
-    if zero or high == math.inf:
-        return dataclasses.replace(row, reason="the likelihood gives this variance no upper limit")
+    if high == math.inf:
+        return dataclasses.replace(row, reason="the likelihood gives it no upper limit")
+    if zero:
+        reason = f"estimated at zero, it has no interval in a {fit.family.name} model"
+        return dataclasses.replace(row, reason=reason)
     half = z * row.std_error
     return dataclasses.replace(
         row, conf_low=max(value - half, 0.0), conf_high=value + half, method=CUT

@@ -73,6 +73,9 @@ class Estimates:
         """Return all rows in order."""
         return tuple(_estimate(self.frame))
 
+    def _repr_html_(self) -> str:
+        return self.frame.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.4g}")
+
     def __repr__(self) -> str:
         shown = self.frame.drop(columns=["method", "reason"]).to_string(
             index=False, float_format=lambda v: f"{v:.4g}"

@@ -4,8 +4,8 @@ For each coefficient the data decide its kind (`inference.kind`), and the kind, 
 and what the model holds decide the method:
 
 1. Fewer than 3 degrees of freedom for a coefficient that is learnt from sites (or venues) only: no
-   p-value and no interval. With 3 sites every test of valid size has a power of 5-9 % at an odds
-   ratio of 2, and the tests that look powerful reject true nulls in up to 69 % of samples.
+   p-value and no interval. With 3 sites a test that holds its level has next to no power, and the
+   tests that seem to have some reject true nulls far more often than they say.
 2. A model without any effect of site cannot test what is constant inside sites: its standard error
    counts women where it should count sites.
 3. Random effects: Wald t with between-within degrees of freedom.

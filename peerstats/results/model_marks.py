@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from peerstats.inference.estimates import Estimate, Estimates, Remark
+from peerstats.inference.layout import factor_noun
 from peerstats.results.blocks import Mark, Term
 from peerstats.results.model_numbers import Fitted
 from peerstats.results.number import address
@@ -26,7 +27,17 @@ def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) 
         if key == main or remark.sort in ("no_p_value", "singular")
         for mark in _mark(key, remark, terms, crude=key not in (model, main))
     ]
+    marks += [mark for key, one in fitted.items() for mark in _unbounded(key, one)]
     return tuple(dict.fromkeys(marks))
+
+
+def _unbounded(key: str, fitted: Fitted) -> Iterator[Mark]:
+    """A variance that is not shown for another reason than that its groups are few."""
+    few = {r.about for r in fitted.estimates.remarks if r.sort == "few_groups"}
+    for row in fitted.between.rows() if fitted.between else ():
+        if row.reason and row.term not in few:
+            sentence = f"The between-{factor_noun(row.term)} variance is not shown: {row.reason}."
+            yield Mark(where=key, sort="warning", sentence=sentence)
 
 
 def _mark(key: str, remark: Remark, terms: tuple[Term, ...], *, crude: bool) -> Iterator[Mark]:

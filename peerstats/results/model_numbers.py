@@ -58,6 +58,9 @@ class Fitted:
     key: str
     fit: Fit
     estimates: Estimates
+    between: Estimates | None = (
+        None  # variances of the grouping factors, where the table shows them
+    )
 
 
 def measure_key(effect: Effect | None) -> Measure:
@@ -189,11 +192,10 @@ def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
             format="count",
             fit=behind.fit,
         )
-    between = EFFECTS["variance"].measure(fitted.fit, fitted.estimates)
     for name, (key, kind, style) in FACTOR_NUMBERS.items():
-        if EFFECTS[name].why_not(fitted.fit.family):
+        if fitted.between is None or EFFECTS[name].why_not(fitted.fit.family):
             continue
-        for row in EFFECTS[name].measure(fitted.fit, between).rows():
+        for row in EFFECTS[name].measure(fitted.fit, fitted.between).rows():
             at = f"{model}.{address(row.term, key)}"
             if not row.reason:
                 ends = (f"{at}.low", f"{at}.high")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from peerstats.data.codebook import Field
 from peerstats.data.sample import Sample
-from peerstats.effects import headline
+from peerstats.effects import EFFECTS, headline
 from peerstats.errors import ModelError
 from peerstats.inference.estimates import Estimates
 from peerstats.inference.rule import infer
@@ -194,7 +194,7 @@ def _formulas(case: _Case) -> Iterator[tuple[str, str]]:
         yield address(request.key, "null"), _formula(request, ())
     if len(case.texts) > 1:
         for text, rows in zip(case.texts, case.terms, strict=True):
-            if ":" not in text:
+            if not rows.product:
                 yield address(request.key, "crude", rows.term.variable), _formula(request, (text,))
     yield request.key, _formula(request, case.texts)
 
@@ -222,13 +222,17 @@ def _attempt(case: _Case, key: str, text: str) -> Fitted | Mark:
         if request.if_not_estimable == "stop":
             raise ModelError(f"Model '{key}' ({text}) did not converge.", *fitted.messages)
         return Mark(where=key, sort="not_converged", sentence=sentence)
-    return Fitted(key=key, fit=fitted, estimates=infer(fitted, sites=case.sites))
+    estimates = infer(fitted, sites=case.sites)
+    # The table shows the random part of the null and the adjusted model only.
+    shown = key in (request.key, address(request.key, "null"))
+    between = EFFECTS["variance"].measure(fitted, estimates) if shown else None
+    return Fitted(key=key, fit=fitted, estimates=estimates, between=between)
 
 
 def _refuse_empty_cells(case: _Case) -> None:
     """Raise ModelError naming the combinations of a product that no woman has."""
     for text, rows in zip(case.texts, case.terms, strict=True):
-        empty = empty_cells(text, case.frame, case.fields) if ":" in text else ()
+        empty = empty_cells(text, case.frame, case.fields) if rows.product else ()
         if empty:
             cells = "; ".join(" × ".join(cell) for cell in empty)
             raise ModelError(

@@ -42,6 +42,12 @@ class TermRows:
     rows: tuple[Rows, ...]
     cells: tuple[Rows, ...]
     variables: tuple[str, ...]
+    factors: int  # more than one in an interaction
+
+    @property
+    def product(self) -> bool:
+        """Whether it is an interaction."""
+        return self.factors > 1
 
     @property
     def divides(self) -> bool:
@@ -72,7 +78,9 @@ def term_rows(
     divisions = [list(part.levels.values()) for part in parts if part.levels]
     everybody = np.ones(len(frame), dtype=bool)
     cells = tuple(_crossed((everybody, *masks)) for masks in itertools.product(*divisions))
-    return TermRows(term=term, rows=rows, cells=cells, variables=tuple(columns))
+    return TermRows(
+        term=term, rows=rows, cells=cells, variables=tuple(columns), factors=len(factors)
+    )
 
 
 def empty_cells(

@@ -338,6 +338,19 @@ def test_measurements_have_differences_and_no_events(women):
     assert "m1.site_id.mor" not in answer.numbers
 
 
+def test_a_variance_without_an_interval_is_not_shown_and_the_table_says_why(women):
+    frame = women(6, 40)
+    frame["score"] = np.tile([0.0, 3.0, 1.0, 2.0], 60)
+    asked = request(outcome=FIELDS["score"], family="gaussian")
+    answer = model_results(asked, sample_of(frame), sites="site_id")
+    assert "m1.site_id.variance" not in answer.numbers
+    assert "m1.site_id.icc" not in answer.numbers
+    assert [m.sentence for m in answer.block.marks if m.where == "m1" and m.sort == "warning"] == [
+        "The between-site variance is not shown: estimated at zero, it has no interval in a "
+        "gaussian model."
+    ]
+
+
 def test_counts_have_rate_ratios(women):
     asked = request(outcome=FIELDS["visits"], family="poisson")
     answer = model_results(asked, sample_of(women(6, 40)), sites="site_id")
