@@ -127,7 +127,7 @@ def _report(analysis: Analysis) -> Found:
     if report.profile == "public" and not report.profile_reason:
         yield (
             ("report", "profile"),
-            "the profile 'public' prints exact numbers; say in 'profile_reason' why that harms nobody",
+            "the profile 'public' prints exact numbers; say why it may, in 'profile_reason'",
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from peerstats.data.study import Study
 from peerstats.disclosure import inspect_bytes, release
 from peerstats.errors import PeerstatsError
+from peerstats.figures import Figure
 from peerstats.pipeline.plan import Plan
 from peerstats.pipeline.record import (
     as_json,
@@ -84,7 +85,7 @@ def places_of(document: Document) -> dict[str, list[str]]:
     for piece in document.pieces():
         if isinstance(piece, Table):
             name, refs = f"table{piece.number}", piece.refs
-        elif hasattr(piece, "drawn"):
+        elif isinstance(piece, Figure):
             name, refs = f"figure{piece.number}", (*piece.drawn, *piece.refs)
         else:
             continue
