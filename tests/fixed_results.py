@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from peerstats.results import Clearance, FitRecord, Number, Results, address
+from peerstats.results import Clearance, FitRecord, Number, Results
 from peerstats.results.blocks import (
     BaselineBlock,
     BaselineVariable,
@@ -397,7 +397,7 @@ FITS = {
         formula="condom ~ ps + age + place + origin + (1 | venue)",
         family="binomial", link="logit", method="agq15", nobs=401, groups=(("venue", 60),),
         converged=True, singular=False, gradient=2.1e-6, min_eigenvalue=3.4, loglik=-251.3281,
-        dropped=(("ps", 14),), messages=(),
+        dropped=(("ps .r", 9), ("ps .m", 5), ("age", 2)), messages=(),
     ),
     "m1.null": FitRecord(
         key="m1.null", formula="condom ~ 1 + (1 | venue)",

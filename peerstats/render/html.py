@@ -87,7 +87,7 @@ def table(value: Table, results: Results) -> str:
     return (
         f'<figure class="table{turned}" id="{key}">\n'
         f'<div class="scroll" role="region" aria-labelledby="{key}-caption" tabindex="0">\n'
-        f'<table>\n<caption id="{key}-caption"><span><b>{name}</b>{escape(value.title)}'
+        f'<table>\n<caption id="{key}-caption"><span><b>{name}</b>{escape(value.title)}.'
         f"{_synthetic(results)}</span></caption>\n"
         f"<thead>\n{_head(value, results)}</thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
         f"{_notes(value.notes, results)}</figure>\n"
@@ -102,7 +102,7 @@ def _head(value: Table, results: Results) -> str:
     """One row of headers, or two where columns share a spanner."""
     two = any(group for group, _ in value.spans)
     down = ' rowspan="2"' if two else ""
-    first = [f'<th scope="col" class="l"{down}>{escape(value.stub)}</th>']
+    first = [f'<th scope="col" class="stub"{down}>{escape(value.stub)}</th>']
     second, columns = [], iter(value.columns)
     for group, width in value.spans:
         members = [next(columns) for _ in range(width)]

@@ -96,7 +96,7 @@ def table(value: Table, results: Results) -> str:
     lines = [heads, rule, *(_row(row, len(value.columns), results) for row in value.rows)]
     body = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
     notes = "".join(_note(note, results) for note in value.notes)
-    return f"{name}{escape(value.title)}{said}\n\n{body}{notes}{_comment(value.refs)}"
+    return f"{name}{escape(value.title)}.{said}\n\n{body}{notes}{_comment(value.refs)}"
 
 
 def _rule(align: str) -> str:

@@ -161,7 +161,9 @@ def _summary(results: Results, models: tuple[ModelBlock, ...]) -> tuple[Piece, .
 def _given(results: Results) -> Iterator[Section]:
     """The sections whose text the analysis file gives."""
     for i, (heading, text) in enumerate(results.sentences):
-        paragraphs = tuple(Paragraph(text=(part.strip(),)) for part in text.split("\n\n") if part)
+        paragraphs = tuple(
+            Paragraph(text=(part.strip(),)) for part in text.split("\n\n") if part.strip()
+        )
         yield Section(key=f"given-{i + 1}", heading=heading, pieces=paragraphs)
 
 

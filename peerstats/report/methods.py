@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from peerstats.data.codebook import MISSING_CODES
 from peerstats.report.words import estimation, joined, listed, regression, sentence
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock
@@ -57,7 +58,7 @@ def _size(results: Results, block: ModelBlock) -> Cell:
     for factor in block.factors:
         at = address(block.key, factor.key, "groups")
         if results.has(at):
-            parts.append((*number(results, at), f" groups ({lower_first(factor.label)})"))
+            parts.append((*number(results, at), f" groups by {lower_first(factor.label)}"))
     return (" (", *joined(parts, ", "), ")") if parts else ()
 
 
@@ -99,7 +100,7 @@ def dropped_sentences(results: Results, blocks: tuple[ModelBlock, ...]) -> Itera
         if record is None or not record.dropped:
             continue
         lost: list[Cell] = [
-            (f"{reason}: ", Fact(f"{count:,}", f"fits.{record.key}.dropped.{reason}"))
+            (f"{_why(block, reason)}: ", Fact(f"{count:,}", f"fits.{record.key}.dropped.{reason}"))
             for reason, count in record.dropped
         ]
         yield (
@@ -108,6 +109,16 @@ def dropped_sentences(results: Results, blocks: tuple[ModelBlock, ...]) -> Itera
             *joined(lost, ", "),
             ".",
         )
+
+
+def _why(block: ModelBlock, reason: str) -> str:
+    """Say "age .r" with the variable's label and the code's meaning: "age, per year (refused)"."""
+    name, _, code = reason.partition(" ")
+    labels = {term.variable: term.label for term in block.terms}
+    labels |= {factor.key: factor.label for factor in block.factors}
+    labels[block.outcome] = block.outcome_label
+    words = lower_first(labels.get(name, name))
+    return f"{words} ({MISSING_CODES.get(code, code)})" if code else words
 
 
 def disclosure_sentences(clearance: Clearance | None) -> Iterator[Cell]:

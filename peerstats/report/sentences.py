@@ -104,7 +104,7 @@ def variation_sentences(results: Results, block: ModelBlock) -> Iterator[Cell]:
 def _variation(results: Results, block: ModelBlock, factor: Item, at: tuple[str, str]) -> Cell:
     adjusted, null = at
     word = lower_first(factor.label)
-    out: Cell = (f"The variance between groups ({word}) was ",)
+    out: Cell = (f"The between-{word} variance was ",)
     out = (*out, *interval(results, f"{adjusted}.variance"))
     more: list[Cell] = []
     if results.has(f"{adjusted}.icc"):

@@ -7,6 +7,7 @@ blank, and in HTML everything is escaped that the renderer has not written itsel
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ def render_document(document: Document, fmt: str, template: str = "standard") ->
     text = source.render(
         anchor=anchor, document=document, style=_style(form), text=form.escape, write=write
     )
+    if form.name != "html":
+        text = re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
     return Rendered(suffix=form.suffix, text=text, images=_images(document, form))
 
 

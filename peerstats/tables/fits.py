@@ -28,7 +28,6 @@ def build(results: Results, key: str) -> Table:
         ),
         rows=rows or (Row(kind="section", label=("No fit was made.",)),),
         notes=withheld_note(results, tuple(c for row in rows for c in row.cells)),
-        landscape=True,
     )
 
 

@@ -34,7 +34,7 @@ def build(results: Results, key: str) -> Table:
         Column(key="rows", label=("Records",)),
         Column(key="asked", label=("Asked",)),
         Column(key="answered", label=("Answered, n\u00a0(%)",)),
-        *(Column(key=t, label=(label,), group="Not answered") for t, label in present),
+        *(Column(key=t, label=(label,), group="Missing, by type") for t, label in present),
     )
     rows = tuple(
         Row(label=(v.label,), cells=_cells(results, address(key, v.key), [t for t, _ in present]))
@@ -51,7 +51,7 @@ def build(results: Results, key: str) -> Table:
         columns=columns,
         rows=rows,
         notes=(*notes, *withheld_note(results, cells)),
-        landscape=len(columns) > 7,
+        landscape=len(columns) > 8,
     )
 
 

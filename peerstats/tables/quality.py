@@ -5,7 +5,7 @@ from __future__ import annotations
 from peerstats.results import Results, address
 from peerstats.results.blocks import QualityBlock, QualityRow
 from peerstats.results.find import block_of
-from peerstats.results.text import EMPTY, NBSP, Cell, Fact, fraction, number
+from peerstats.results.text import EMPTY, Cell, Fact, fraction, number
 from peerstats.tables.notes import withheld_note
 from peerstats.tables.table import Column, Note, Row, Table
 
@@ -72,6 +72,6 @@ def _site_rows(results: Results, block: QualityBlock) -> tuple[Row, ...]:
     for finding, site in block.site_rates:
         rule = rules[finding].rule if finding in rules else finding
         at = address(block.key, finding, "site", site.key, "percent")
-        cells: tuple[Cell, ...] = ((site.label,), EMPTY, EMPTY, (*number(results, at), f"{NBSP}%"))
+        cells: tuple[Cell, ...] = ((site.label,), EMPTY, EMPTY, number(results, at))
         rows.append(Row(label=(rule,), cells=cells, indent=1))
     return tuple(rows)

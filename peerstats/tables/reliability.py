@@ -42,7 +42,6 @@ def build(results: Results, key: str) -> Table:
             Note(text=(ABOUT,)),
             *withheld_note(results, tuple(c for row in rows for c in row.cells)),
         ),
-        landscape=True,
     )
 
 

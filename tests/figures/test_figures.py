@@ -1,0 +1,114 @@
+"""Every kind of figure from fixed numbers: drawn twice the same, and readable without seeing it."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from peerstats.errors import UsageError
+from peerstats.figures import FIGURES, build_figure
+from peerstats.figures.canvas import shorten, style, text_width
+from peerstats.results.text import plain
+
+BLOCKS = {"caterpillar": "cat", "distributions": "t1", "forest": "m1", "missingness": "miss"}
+
+
+def test_the_blocks_here_cover_every_kind():
+    assert set(BLOCKS) == set(FIGURES)
+
+
+@pytest.mark.parametrize("kind", sorted(FIGURES))
+@pytest.mark.parametrize("released", [False, True])
+def test_contract(fixed, kind, released):
+    results = fixed.results(released=released, groups=12)
+    figure = build_figure(results, kind, BLOCKS[kind])
+    assert figure.png.startswith(b"\x89PNG")
+    assert b"Software" not in figure.png
+    assert b"tEXt" not in figure.png
+    assert figure.drawn
+    alt = plain(results, figure.alt)
+    assert 30 < len(alt) < 500
+    assert alt.endswith(".")
+    assert figure.refs, "the alternative text reads numbers out"
+    for at in (*figure.refs, *figure.drawn):
+        results.number(at)
+    again = build_figure(results, kind, BLOCKS[kind])
+    assert again.png == figure.png
+
+
+def test_withheld_numbers_are_named_and_explained(fixed):
+    results = fixed.results(released=True, groups=12)
+    for kind, block in BLOCKS.items():
+        words = " ".join(plain(results, note) for note in build_figure(results, kind, block).notes)
+        assert "[c] withheld: fewer than 6 women." in words
+
+
+def test_a_withheld_group_changes_nothing_in_the_picture(fixed):
+    """The picture may depend on what is shown only, not on the value that was hidden."""
+    results = fixed.results(released=True, groups=12)
+    numbers = {
+        at: dataclasses.replace(number, value=3.5) if number.withheld else number
+        for at, number in results.numbers.items()
+    }
+    other = dataclasses.replace(results, numbers=numbers)
+    for kind, block in BLOCKS.items():
+        assert build_figure(results, kind, block).png == build_figure(other, kind, block).png
+
+
+def test_a_label_is_text_and_never_mathematics(fixed):
+    hostile = fixed.results(hostile=True, groups=12)
+    for kind, block in BLOCKS.items():
+        assert build_figure(hostile, kind, block).png
+
+
+def test_letters_the_fonts_lack_do_not_stop_a_report(study):
+    block = study.blocks["cat"]
+    groups = tuple(dataclasses.replace(g, label="ঢাকা 東京") for g in block.groups[:3])
+    blocks = {"cat": dataclasses.replace(block, groups=groups)}
+    assert build_figure(dataclasses.replace(study, blocks=blocks), "caterpillar", "cat").png
+
+
+@pytest.mark.parametrize("groups", [3, 26, 150])
+def test_caterpillar_at_any_number_of_groups(fixed, groups):
+    figure = build_figure(fixed.results(groups=groups), "caterpillar", "cat")
+    assert figure.height < 1400
+
+
+def test_forest_without_any_estimate_lists_the_terms(study):
+    results = dataclasses.replace(study, numbers={})
+    figure = build_figure(results, "forest", "m1")
+    assert figure.drawn == ()
+    assert "–" in plain(results, figure.alt)
+
+
+def test_only_synthetic_data_are_watermarked(study):
+    real = dataclasses.replace(study, synthetic=False)
+    assert build_figure(real, "forest", "m1").png != build_figure(study, "forest", "m1").png
+
+
+def test_unknown_kinds_are_named(study):
+    with pytest.raises(UsageError, match="Did you mean 'forest'"):
+        build_figure(study, "forrest", "m1")
+
+
+def test_shortened_labels_fit():
+    assert shorten("short", 2.0) == "short"
+    cut = shorten("a very long label " * 10, 1.5)
+    assert cut.endswith("…")
+    assert text_width([cut]) <= 1.5
+
+
+def test_settings_are_restored():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with style():
+        assert matplotlib.rcParams["text.parse_math"] is False
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_importing_figures_does_not_import_matplotlib():
+    code = "import sys, peerstats.figures, peerstats.report; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,110 @@
+"""Generated sentences say what the numbers say, and why there is none."""
+
+import dataclasses
+
+from peerstats.report.methods import disclosure_sentences, dropped_sentences, model_paragraph
+from peerstats.report.sentences import (
+    cautions,
+    exposure_sentences,
+    flow_sentence,
+    unanswered,
+    variation_sentences,
+)
+from peerstats.results.blocks import Mark
+from peerstats.results.text import plain
+
+
+def said(results, cells):
+    return [plain(results, cell).replace("\u00a0", " ") for cell in cells]
+
+
+def test_flow(study):
+    sentence = said(study, [flow_sentence(study, study.blocks["flow"])])
+    assert sentence == ["Women approached: 486; women analysed: 435."]
+
+
+def test_exposure(study):
+    assert said(study, exposure_sentences(study, study.blocks["m1"])) == [
+        "The adjusted odds ratio of consistent condom use for peer support, per standard deviation "
+        "was 1.64 (95% CI 1.31 to 2.05; p <0.001); univariable 1.71 (95% CI 1.38 to 2.12)."
+    ]
+
+
+def test_a_p_value_that_was_refused_is_left_out(study):
+    (sentence,) = said(study, exposure_sentences(study, study.blocks["m2"]))
+    assert sentence.endswith("compared with “Mexico” was 0.83 (95% CI 0.11 to 6.40).")
+
+
+def test_an_estimate_that_was_refused_is_explained(study):
+    mark = Mark(where="m1", sort="not_estimable", sentence="Not estimable: a single site")
+    block = dataclasses.replace(study.blocks["m1"], marks=(mark,))
+    empty = dataclasses.replace(study, numbers={})
+    (sentence,) = said(empty, exposure_sentences(empty, block))
+    assert sentence.endswith("is not given. Not estimable: a single site.")
+    assert said(empty, unanswered(empty, block)) == ["Not estimable: a single site."]
+
+
+def test_an_estimate_that_was_withheld_is_not_explained_away(fixed):
+    results = fixed.results()
+    numbers = {
+        at: dataclasses.replace(n, withheld="fewer than 6 women") if at.startswith("m1.ps") else n
+        for at, n in results.numbers.items()
+    }
+    results = dataclasses.replace(results, numbers=numbers)
+    (sentence,) = said(results, exposure_sentences(results, results.blocks["m1"]))
+    assert sentence.endswith("was withheld ([c]).")
+    assert "1.71" not in sentence
+    assert "withheld" in said(results, unanswered(results, results.blocks["m1"]))[0]
+
+
+def test_variation(study):
+    (sentence,) = said(study, variation_sentences(study, study.blocks["m1"]))
+    assert sentence.startswith("The between-venue variance was 0.284 (0.091 to 0.880), intraclass")
+    assert sentence.endswith("; without covariates the variance was 0.412 (0.160 to 1.060).")
+
+
+def test_questions_without_an_answer_and_cautions(study):
+    block = study.blocks["m2"]
+    assert said(study, unanswered(study, block)) == [
+        "Country of work varies only between sites; with three sites no p-value can be below any "
+        "usual level, so none is given.",
+        "Extortion by police: all women extorted by police reported violence (separation).",
+    ]
+    assert cautions(block) == (
+        "The between-site variance is estimated as zero (singular fit).",
+        "The univariable fit did not converge.",
+    )
+
+
+def test_methods_come_from_the_fit(study):
+    (text,) = said(study, [model_paragraph(study, study.blocks["m1"])])
+    for words in (
+        "mixed-effects logistic regression with a random intercept for each venue",
+        "(401 women, 205 with the outcome, 60 groups by venue)",
+        "adaptive Gauss–Hermite quadrature (15 nodes)",
+        "adjusts for age, per year, place of service and country of origin",
+        "profile likelihood, with a likelihood-ratio test.",
+    ):
+        assert words in text
+
+
+def test_rows_left_out_are_counted_by_variable_and_reason(study):
+    (text,) = said(study, dropped_sentences(study, (study.blocks["m1"], study.blocks["m2"])))
+    assert text.endswith(
+        "peer support, per standard deviation (refused): 9, peer support, per standard deviation "
+        "(missing, reason unknown): 5, age, per year: 2."
+    )
+
+
+def test_methods_of_a_model_that_was_never_fitted(study):
+    results = dataclasses.replace(study, fits={})
+    (text,) = said(results, [model_paragraph(results, study.blocks["m1"])])
+    assert text.endswith("no model of consistent condom use could be fitted to these data.")
+
+
+def test_disclosure_rules_are_named(fixed):
+    released = fixed.results(released=True)
+    text = " ".join(said(released, disclosure_sentences(released.clearance)))
+    assert "profile “standard”" in text
+    assert "numbers withheld: 3" in text
+    assert "Nothing in them was rounded" in " ".join(said(released, disclosure_sentences(None)))
