@@ -78,7 +78,9 @@ def make_matrix(
     references = _references(tuple(factors), categories)
     known = {f: _factor(f, categories, references) for f in factors}
     patsy_terms = [PatsyTerm([known[f] for f in term]) for term in terms]
-    (info,) = design_matrix_builders([patsy_terms], lambda: iter([data]), EvalEnvironment([]))
+    # One row is enough for patsy to see which factors are numbers and which categories.
+    glance = {name: values[:1] for name, values in data.items()}
+    (info,) = design_matrix_builders([patsy_terms], lambda: iter([glance]), EvalEnvironment([]))
     recipe = Recipe(
         terms=terms,
         columns=_name_columns(info, {str(f): tuple(dict.fromkeys(names_in(f))) for f in factors}),
@@ -109,13 +111,26 @@ def remake_matrix(recipe: Recipe, columns: Mapping[str, Values], n: int) -> NDAr
 
 
 def _fill(recipe: Recipe, data: Mapping[str, Values], n: int) -> NDArray[np.float64]:
-    from patsy.build import build_design_matrices
-    from patsy.missing import NAAction
+    """Multiply the factors' columns together; the first factor runs fastest, as in patsy.
 
-    if not data:  # an intercept alone, or nothing: patsy could not tell the number of rows
-        return np.ones((n, len(recipe.columns)))
-    (made,) = build_design_matrices([recipe.info], data, NA_action=NAAction(NA_types=[]))
-    return np.asarray(made, dtype=np.float64)
+    patsy describes the coding but would code categories row by row in Python.
+    """
+    made: list[NDArray[np.float64]] = []
+    for subterms in recipe.info.term_codings.values():
+        for subterm in subterms:
+            blocks = [_block(subterm, factor, data[factor.name()]) for factor in subterm.factors]
+            for chosen in itertools.product(*(block.T for block in reversed(blocks))):
+                column = np.ones(n)
+                for part in reversed(chosen):
+                    column = column * part
+                made.append(column)
+    return np.column_stack(made) if made else np.zeros((n, 0))
+
+
+def _block(subterm: Any, factor: Any, values: Values) -> NDArray[np.float64]:
+    if isinstance(values, pd.Categorical):
+        return np.asarray(subterm.contrast_matrices[factor].matrix, dtype=np.float64)[values.codes]
+    return values.reshape(len(values), -1)
 
 
 def _categories(data: Mapping[str, Values]) -> dict[str, tuple[str, ...]]:

@@ -35,6 +35,7 @@ from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
+DENSE = 1_000_000  # cells of B below which plain arrays beat sparse ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,22 +94,24 @@ class Blocks:
     crossing: Crossing
     tau: Array
     D: Array
-    G: sparse.csr_matrix  # D^-1 B
+    G: Array | sparse.csr_matrix  # D^-1 B, dense while that is small
     root: Array  # lower Cholesky factor of S
 
     @classmethod
     def factor(cls, crossing: Crossing, tau: Array, w: Array) -> Blocks:
         """Factor H = A'WA + I."""
         problem = crossing.problem
-        size, rest = problem.sizes[0], crossing.rest
+        size = problem.sizes[0]
         D = 1.0 + tau[0] ** 2 * np.bincount(problem.codes[0], weights=w, minlength=size)
-        B = sparse.csr_matrix((size, rest))
-        for k, (first, column, row) in enumerate(crossing.pairs, start=1):
-            met = tau[0] * tau[k] * np.bincount(row, weights=w, minlength=len(first))
-            B = B + sparse.csr_matrix((met, (first, column)), shape=(size, rest))
-        G = sparse.csr_matrix(sparse.diags(1.0 / D) @ B)
-        S = _rest_block(crossing, tau, w) - np.asarray((B.T @ G).toarray())
-        return cls(crossing, tau, D, G, linalg.cholesky(S, lower=True))
+        B = _coupling(crossing, tau, w)
+        if isinstance(B, np.ndarray):
+            G = B / D[:, None]
+            met = B.T @ G
+        else:
+            G = sparse.csr_matrix(sparse.diags(1.0 / D) @ B)
+            met = np.asarray((B.T @ G).toarray())
+        S = _rest_block(crossing, tau, w) - met
+        return cls(crossing, tau, D, G, linalg.cholesky(S, lower=True, check_finite=False))
 
     @property
     def log_determinant(self) -> float:
@@ -128,7 +131,8 @@ class Blocks:
         """T, G T and the diagonal of H^-1_11."""
         T = linalg.cho_solve((self.root, True), np.eye(len(self.root)))
         GT = np.asarray(self.G @ T)
-        own = np.asarray(self.G.multiply(GT).sum(axis=1)).ravel()
+        product = self.G * GT if isinstance(self.G, np.ndarray) else self.G.multiply(GT)
+        own = np.asarray(product.sum(axis=1)).ravel()
         return T, GT, 1.0 / self.D + own
 
     @cached_property
@@ -151,14 +155,30 @@ class Blocks:
         return products
 
 
+def _coupling(crossing: Crossing, tau: Array, w: Array) -> Array | sparse.csr_matrix:
+    """B: weighted cross-table of the first factor's levels with all others."""
+    size, rest = crossing.problem.sizes[0], crossing.rest
+    total = np.zeros(size * rest) if size * rest <= DENSE else sparse.csr_matrix((size, rest))
+    for k, (first, column, row) in enumerate(crossing.pairs, start=1):
+        met = tau[0] * tau[k] * np.bincount(row, weights=w, minlength=len(first))
+        if isinstance(total, np.ndarray):
+            total[first * rest + column] += met
+        else:
+            total = total + sparse.csr_matrix((met, (first, column)), shape=(size, rest))
+    return total.reshape(size, rest) if isinstance(total, np.ndarray) else total
+
+
 def _rest_block(crossing: Crossing, tau: Array, w: Array) -> Array:
     """C: identity plus the weighted cross-table of the other factors' levels."""
     rest = crossing.rest
-    flat = np.zeros(rest * rest)
-    for t, one in zip(tau[1:], crossing.places, strict=True):
-        for u, other in zip(tau[1:], crossing.places, strict=True):
-            flat += t * u * np.bincount(one * rest + other, weights=w, minlength=rest * rest)
-    C = flat.reshape(rest, rest)
+    C = np.zeros((rest, rest))
+    parts = list(zip(tau[1:], crossing.places, strict=True))
+    for k, (t, one) in enumerate(parts):
+        C[np.diag_indices(rest)] += t * t * np.bincount(one, weights=w, minlength=rest)
+        for u, other in parts[k + 1 :]:
+            met = np.bincount(one * rest + other, weights=w, minlength=rest * rest)
+            C += t * u * met.reshape(rest, rest)
+            C += t * u * met.reshape(rest, rest).T
     C[np.diag_indices(rest)] += 1.0
     return C
 

@@ -13,7 +13,7 @@ Leaving τ out of the Hessian would make the standard errors of β too small.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +62,12 @@ class _Search:
     def run(self, beta: Array, tau: float | Array, modes: Array | None = None) -> Optimum:
         first = np.broadcast_to(np.asarray(tau, dtype=np.float64), (len(self.free),))
         start = np.zeros(sum(self.problem.sizes)) if modes is None else modes
-        scale = self._scale(beta, first)
-        return maximise(self.evaluate, np.r_[beta, first], scale, start)
+        return maximise(self.evaluate, np.r_[beta, first], self._scale(beta, first), start)
+
+    def refine(self, found: Optimum) -> Optimum:
+        """Search from an optimum of a similar likelihood, scaled by its Hessian."""
+        root = np.linalg.cholesky(np.linalg.inv(found.hessian))
+        return maximise(self.evaluate, found.parameters, root, found.evaluation.modes)
 
     def _scale(self, beta: Array, first: Array) -> Array:
         """S with SS' the inverse of the information about (β, τ) to be expected."""
@@ -95,12 +99,23 @@ def fit_glmm(ready: Prepared, nodes: int) -> Solution:
 
 
 def _with_second_try(search: _Search) -> tuple[Optimum, bool]:
-    first = search.run(search.fixed.beta, FIRST_TAU)
+    first = _first_try(search)
     if first.reached:
         return first, False
     second = search.run(0.5 * search.fixed.beta, SECOND_TAU)
     better = second.evaluation.value > first.evaluation.value - 1e-6
     return (second if better and (second.reached or not first.reached) else first), True
+
+
+def _first_try(search: _Search) -> Optimum:
+    """Quadrature costs as many times more as it has nodes, so Laplace finds its start."""
+    likelihood = search.likelihood
+    if isinstance(likelihood, OneFactor) and likelihood.nodes > 1:
+        cheap = replace(search, likelihood=replace(likelihood, nodes=1))
+        found = cheap.run(search.fixed.beta, FIRST_TAU)
+        if found.reached:
+            return search.refine(found)
+    return search.run(search.fixed.beta, FIRST_TAU)
 
 
 def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:
@@ -110,9 +125,7 @@ def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:
     if not small:
         return search, optimum
     free = tuple(k for k in search.free if k not in small)
-    reduced = _Search(
-        problem=search.problem, likelihood=search.likelihood, fixed=search.fixed, free=free
-    )
+    reduced = replace(search, free=free)
     modes = optimum.evaluation.modes
     at_zero = reduced.run(beta, tau[list(free)], modes)
     if at_zero.evaluation.value >= optimum.evaluation.value - 1e-7:
@@ -122,9 +135,7 @@ def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:
     # Several small variances, not all of them zero: take the smallest out and look again.
     least = min(small, key=lambda k: abs(tau[k]))
     free = tuple(k for k in search.free if k != least)
-    reduced = _Search(
-        problem=search.problem, likelihood=search.likelihood, fixed=search.fixed, free=free
-    )
+    reduced = replace(search, free=free)
     return _boundary(reduced, reduced.run(beta, tau[list(free)], modes))
 
 
