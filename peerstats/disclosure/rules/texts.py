@@ -47,11 +47,13 @@ _TELLING = re.compile(
     r"|all (?:yes|no)|one (?:woman|row|person)|(?:all|every) (?:woman|women|rows?))\b",
     re.IGNORECASE,
 )
-_DF = re.compile(r" \([\d.,]+ df\)")
+_DF = re.compile(r" \((?!\d df)[\d.,]+ df\)")
 OURS = (TOO_RARE, TOO_RICH)
 NOT_ESTIMABLE = "Not estimable from these data."
 REMARK = "A remark about this row is withheld, because of small numbers."
-_CONFIDENCE = re.compile(r"\b(?:90|95|99)\s?%")
+# A level of confidence, a rule of thumb, and degrees of freedom so few that they count sites: a fit
+# with fewer than 10 residual ones is withheld.
+_FIXED = re.compile(r"\b(?:90|95|99)\s?%|\bbelow about \d+|\b\d df\b")
 
 
 def masked(sentence: str) -> str:
@@ -60,10 +62,10 @@ def masked(sentence: str) -> str:
     >>> masked("With 3 sites, 4 of 19 women had the outcome; see the 95% interval of m1.")
     'With 3 sites, [c] of [c] women had the outcome; see the 95% interval of m1.'
     """
-    kept = _CONFIDENCE.findall(sentence)
-    text = _FREE.sub(WITHHELD, _CONFIDENCE.sub("\0", sentence))
-    for level in kept:
-        text = text.replace("\0", level, 1)
+    fixed = _FIXED.findall(sentence)
+    text = _FREE.sub(WITHHELD, _FIXED.sub("\0", sentence))
+    for words in fixed:
+        text = text.replace("\0", words, 1)
     return text
 
 

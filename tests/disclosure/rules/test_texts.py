@@ -21,6 +21,9 @@ from peerstats.results.blocks import (
         ("The 95% interval of 1,234 answers.", "The 95% interval of [c] answers."),
         ("100 % of events are in one level.", "[c] % of events are in one level."),
         ("HIV-1 and m1 are names; 25 nodes.", None),
+        ("with 3 sites and 1 df it cannot be tested", None),
+        ("with 28 df", "with [c] df"),
+        ("'site_id' has 3 levels: too short below about 40; use another.", None),
         ("Gradient 0.003 is large.", "Gradient [c] is large."),
     ],
 )
