@@ -185,17 +185,17 @@ def _random_rows(results: Results, block: ModelBlock, shape: Shape, notes: Notes
     yield Row(kind="section", label=("Between-group variation",), cells=cells)
     for factor in block.factors:
         for name, label in _random_lines(block, factor):
+            sides = (("null", (block.key, "null")), ("adjusted", (block.key,)))
+            bases = {side: address(*first, factor.key, name) for side, first in sides}
+            if not any_has(results, *bases.values()):
+                continue  # and its marks stand below the table, where `unplaced` puts them
             pair = {}
-            for side, first in (("null", (block.key, "null")), ("adjusted", (block.key,))):
-                at = address(*first, factor.key, name)
+            for side, at in bases.items():
                 spot = sentences(block, side, "", "variance") if name == "variance" else ()
                 value = EMPTY if side == "null" and not with_null else interval(results, at)
                 pair[side] = (*value, *notes.mark(*spot))
-            if any_has(
-                results, *(address(block.key, *n, factor.key, name) for n in ((), ("null",)))
-            ):
-                cells = _fill(shape, EMPTY, (pair["null"], EMPTY), (pair["adjusted"], EMPTY))
-                yield Row(label=(label,), cells=cells, indent=1)
+            cells = _fill(shape, EMPTY, (pair["null"], EMPTY), (pair["adjusted"], EMPTY))
+            yield Row(label=(label,), cells=cells, indent=1)
 
 
 def _random_lines(block: ModelBlock, factor: Item) -> tuple[tuple[str, str], ...]:
