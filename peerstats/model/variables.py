@@ -58,10 +58,9 @@ def as_categories(series: pd.Series) -> pd.Categorical:
     if isinstance(series.dtype, pd.CategoricalDtype):
         values = pd.Categorical(series).remove_unused_categories()
     else:
-        try:
-            values = pd.Categorical(series)
-        except TypeError as problem:
-            raise DataError(f"Column '{series.name}' mixes text and numbers.") from problem
+        if series.dtype == object and pd.api.types.infer_dtype(series).startswith("mixed"):
+            raise DataError(f"Column '{series.name}' mixes text and numbers; make it one kind.")
+        values = pd.Categorical(series)
     names = [level_text(level) for level in values.categories]
     if len(set(names)) < len(names):
         raise DataError(f"Column '{series.name}' has levels that read the same (1 and '1').")

@@ -164,13 +164,12 @@ def _solution(design: Design, search: _Search, optimum: Optimum, retried: bool) 
 
 
 def _covariance(search: _Search, optimum: Optimum, tau: Array) -> Array:
-    """Covariance of (β, log sd) in the formula's order; nan for a variance at zero."""
+    """Covariance of (β, log sd) in the formula's order; nan where there is none."""
     p, order = search.p, search.problem.order
     total = np.full((p + len(order),) * 2, np.nan)
-    try:
-        inverse = np.linalg.inv(optimum.hessian)
-    except np.linalg.LinAlgError:
+    if not optimum.min_eigenvalue > 0:  # no maximum, so no standard errors
         return total
+    inverse = np.linalg.inv(optimum.hessian)
     places = [*range(p), *(p + order[k] for k in search.free)]
     # d log τ = dτ / τ
     jacobian = np.r_[np.ones(p), 1.0 / tau[list(search.free)]]

@@ -192,6 +192,8 @@ def _covariance(linear: _Linear, at: _Profile, optimum: Optimum, free: tuple[int
     total = np.full((size, size), np.nan)
     sigma2 = at.r2 / linear.df
     total[:p, :p] = sigma2 * linalg.cho_solve((at.root, True), np.eye(p)) if p else 0.0
+    if not optimum.min_eigenvalue > 0:
+        return total
     chosen = list(free)
     by_theta = np.linalg.inv(optimum.hessian)
     ds = 0.5 * _slopes(linear, at)[1][chosen] / at.r2
