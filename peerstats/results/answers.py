@@ -90,7 +90,11 @@ def level_value(value: object) -> str:
 
 
 def _levels(field: Field, seen: NDArray, table: Table) -> tuple[Level, ...]:
-    """Return the codebook's levels, or for a key (a site) what the table holds, sorted."""
+    """Return the codebook's levels, or for a key (a site) what the table holds, sorted.
+
+    A category's levels that nobody has are left out: a codebook lists every country, and a table of
+    zeros would bury the three that matter. Yes/no and ordered answers are always shown whole.
+    """
     levels = field.levels or (_NO_YES if field.type == "boolean" else ())
     if not levels:
         return tuple(Level(value=str(v), label=str(v).replace("_", " ")) for v in np.unique(seen))
@@ -104,6 +108,8 @@ def _levels(field: Field, seen: NDArray, table: Table) -> tuple[Level, ...]:
                 column=field.name,
             )
         )
+    if field.type == "category" and len(seen):
+        return tuple(level for level in levels if level.value in seen)
     return levels
 
 

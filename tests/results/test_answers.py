@@ -32,8 +32,15 @@ def test_yes_and_no_read_the_same_however_they_are_stored(make_table, cells) -> 
 
 def test_levels_keep_the_order_of_the_codebook(make_table) -> None:
     levels = (Level(value="formal", label="Formal"), Level(value="informal", label="Informal"))
-    answers = read_answers(make_table({"v": ["informal"]}), _field(type="category", levels=levels))
-    assert answers.levels == levels
+    table = make_table({"v": ["informal", "formal"]})
+    assert read_answers(table, _field(type="category", levels=levels)).levels == levels
+
+
+def test_a_category_that_nobody_has_is_left_out_and_a_scale_is_kept_whole(make_table) -> None:
+    levels = (Level(value="1", label="Never"), Level(value="2", label="Always"))
+    table = make_table({"v": ["1", "1"]})
+    assert read_answers(table, _field(type="category", levels=levels)).levels == levels[:1]
+    assert read_answers(table, _field(type="ordinal", levels=levels)).levels == levels
 
 
 def test_a_key_takes_its_levels_from_the_table(make_table) -> None:

@@ -63,7 +63,8 @@ def test_counts_and_extremes_are_those_of_the_paper(numbers, at, expected) -> No
 
 def test_places_the_paper_joins_add_up_to_its_counts(numbers) -> None:
     def women(*places: str) -> float:
-        return sum(numbers[f"t1.service_place.{p}.all.n"].value for p in places)
+        cells = [f"t1.service_place.{place}.all.n" for place in places]
+        return sum(numbers[cell].value for cell in cells if cell in numbers)
 
     assert women("hotel_motel", "rented_room") == 16
     assert women("bar", "cantina") == 12
