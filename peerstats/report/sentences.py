@@ -88,7 +88,8 @@ def _unshown(results: Results, block: ModelBlock, term: Term, at: str) -> Cell:
     if results.has(at) and results.number(at).withheld:
         return (" was withheld (", Ref(at), ").")
     about = (block.key, address(block.key, term.variable))
-    reasons = [m.sentence for m in block.marks if m.where in about and m.sort != "no_p_value"]
+    sorts = (*NO_ANSWER, "not_converged")
+    reasons = [m.sentence for m in block.marks if m.where in about and m.sort in sorts]
     return (f" is not given. {' '.join(sentence(r) for r in dict.fromkeys(reasons))}".rstrip(),)
 
 
