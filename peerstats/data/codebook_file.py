@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peerstats.data.codebook import Codebook, Field, Scale, TableKeys, parse_condition
+from peerstats.data.codebook import (
+    MISSING_CODES,
+    Codebook,
+    Field,
+    Scale,
+    TableKeys,
+    parse_condition,
+)
 from peerstats.data.field_line import field_mistakes, read_field
 from peerstats.errors import Problem, UsageError, did_you_mean
 
@@ -66,6 +73,17 @@ class _Source:
             (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1
         )
         self.problems.append(Problem(message=message, file=self.file, line=line))
+
+    def words(self, name: str) -> dict[str, Any]:
+        """A top table of plain entries, such as rules; anything else is reported and left out."""
+        found = self.content.get(name, {})
+        if not isinstance(found, dict):
+            self.say(name, message=f"'{name}' must be a table: {name} = {{ … }}.")
+            return {}
+        for key, value in found.items():
+            if not isinstance(value, str):
+                self.say(name, key, message=f"'{key}' in '{name}' must be text.")
+        return {key: value for key, value in found.items() if isinstance(value, str)}
 
     def section(self, name: str) -> dict[str, Any]:
         """A top section; what is not a table of tables is reported and read as empty."""
@@ -122,11 +140,9 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
 
 def _laid_over(base: _Source, own: _Source) -> _Source:
     """The standard's content with the study's on top; both keep their own line numbers."""
-    content = dict(base.content) | {
-        k: own.content[k] for k in ("name", "missing") if k in own.content
-    }
-    for name in ("rules",):
-        content[name] = {**base.content.get(name, {}), **own.content.get(name, {})}
+    content = dict(base.content) | {k: own.content[k] for k in ("name",) if k in own.content}
+    for name in ("rules", "missing"):
+        content[name] = base.words(name) | own.words(name)
     for name in ("tables", "scales", "aliases"):
         content[name] = _entrywise(base.section(name), own.section(name))
     fields = base.section("fields")
@@ -191,7 +207,11 @@ def _tables(source: _Source) -> dict[str, TableKeys]:
 
 
 def _fields(source: _Source, tables: Mapping[str, TableKeys]) -> dict[str, Field]:
-    shared = source.content.get("missing", {})
+    shared = source.words("missing")
+    for code in shared.values():
+        if code not in MISSING_CODES:
+            known = ", ".join(MISSING_CODES)
+            source.say("missing", message=f"unknown missing code '{code}'. One of: {known}.")
     booleans = source.section("aliases").get("boolean", {})
     fields: dict[str, Field] = {}
     for table, entries in source.section("fields").items():
@@ -223,7 +243,7 @@ def _fields(source: _Source, tables: Mapping[str, TableKeys]) -> dict[str, Field
 def _check_conditions(source: _Source, fields: Mapping[str, Field]) -> None:
     for table, entries in source.section("fields").items():
         for name, entry in entries.items():
-            if name not in fields or "asked_if" not in entry:
+            if name not in fields or not isinstance(entry, dict) or "asked_if" not in entry:
                 continue
             where = ("fields", table, name)
             try:
@@ -294,6 +314,10 @@ def _scales(source: _Source, fields: Mapping[str, Field]) -> dict[str, Scale]:
                 "scales", name, message=f"scale '{name}': low and high of one item are needed."
             )
             continue
+        score = entry.get("score")
+        if score is not None and str(score) not in fields:
+            hint = did_you_mean(str(score), fields)
+            source.say("scales", name, message=f"scale '{name}': unknown score '{score}'.{hint}")
         scales[name] = Scale(
             name=name,
             label=str(entry.get("label", name)),
@@ -301,17 +325,17 @@ def _scales(source: _Source, fields: Mapping[str, Field]) -> dict[str, Scale]:
             low=entry["low"],
             high=entry["high"],
             least_share=entry.get("least_share", 0.5),
-            score=entry.get("score"),
+            score=None if score is None else str(score),
         )
     return scales
 
 
 def _rules(source: _Source) -> dict[str, str]:
-    rules = source.content.get("rules", {})
+    rules = source.words("rules")
     for rule, severity in rules.items():
         if severity not in SEVERITIES:
             hint = did_you_mean(str(severity), SEVERITIES) or f" One of: {', '.join(SEVERITIES)}."
             source.say(
                 "rules", rule, message=f"rule '{rule}': unknown severity '{severity}'.{hint}"
             )
-    return dict(rules)
+    return rules

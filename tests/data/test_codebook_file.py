@@ -6,7 +6,7 @@ import pytest
 
 from peerstats.data.codebook import Codebook
 from peerstats.data.codebook_file import read_codebook
-from peerstats.errors import UsageError
+from peerstats.errors import Problem, UsageError
 
 # The data dictionary of the study protocol: every variable must be declared under its own name.
 DICTIONARY = {
@@ -281,3 +281,23 @@ def test_a_codebook_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes('name = "Tecún"'.encode("latin-1"))
     with pytest.raises(UsageError, match="is not UTF-8"):
         read_codebook(tmp_path / "x.toml")
+
+
+@pytest.mark.parametrize("value", ["3", '"x"', "[1]", "{ a = 1 }", "true", "1.5", "2020-01-01"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("rules", "missing", "aliases", "tables", "scales", "fields"),
+        *("tables.sites", "scales.cohesion", "aliases.boolean", "rules.C01"),
+        *("fields.participants", "fields.participants.age", "fields.participants.age.levels"),
+        *("fields.participants.age.low", "fields.participants.age.asked_if"),
+        *("tables.venues.key", "tables.venues.points_to", "scales.tension.low"),
+    ],
+)
+def test_any_shape_is_read_or_refused_with_its_file(tmp_path: Path, entry: str, value: str) -> None:
+    problems: tuple[Problem, ...] = ()
+    try:
+        own(tmp_path, f'extends = "standard"\n{entry} = {value}\n')
+    except UsageError as refusal:
+        problems = refusal.problems
+    assert all(problem.file is not None for problem in problems)
