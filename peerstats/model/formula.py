@@ -127,7 +127,7 @@ def parse_formula(text: str) -> Formula:
     if any(sign == "-" for sign, node in parts if isinstance(node, Bar) or _is_offset(node)):
         refuse("a random term or an offset cannot be subtracted; leave it out instead.")
     formula = Formula(
-        text=" ".join(text.split()),
+        text=" ".join(line.strip() for line in text.strip().splitlines()),
         response=response,
         failures=failures,
         fixed=_collect(fixed),

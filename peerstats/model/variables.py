@@ -21,7 +21,8 @@ Values = NDArray[np.float64] | pd.Categorical
 
 def as_frame(data: Any) -> pd.DataFrame:
     """Return the data as a frame: a DataFrame, a mapping of arrays, or a value with `.frame`."""
-    data = getattr(data, "frame", data)
+    if not isinstance(data, pd.DataFrame):  # whose attributes are its columns
+        data = getattr(data, "frame", data)
     if isinstance(data, pd.DataFrame):
         return data
     if isinstance(data, Mapping):

@@ -145,6 +145,7 @@ def test_mappings_and_samples_are_data_too() -> None:
         frame = women()
 
     assert build_design("y ~ x", Sample()).n == 120
+    assert build_design("y ~ frame", women().rename(columns={"x": "frame"})).n == 120
     assert build_design("y ~ x", {"y": [0, 1, 1], "x": [1.0, 2.0, 4.0]}).n == 3
     with pytest.raises(UsageError, match="a mapping of columns or a Sample, not list"):
         build_design("y ~ x", [1, 2])

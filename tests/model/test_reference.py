@@ -109,6 +109,17 @@ def test_one_node_is_laplace_and_more_nodes_settle() -> None:
     assert abs(laplace.llf - forty) > 1e-2
 
 
+def test_a_coarse_approximation_is_told() -> None:
+    """On ohio, Laplace is a whole standard error away from the exact likelihood."""
+    formula, data = "resp ~ age * smoke + (1 | id)", read("ohio")
+    assert any("Use method='agq'" in message for message in fit(formula, data).messages)
+    few = fit(formula, data, method="agq", nodes=3)
+    assert any("Use more nodes" in message for message in few.messages)
+    assert fit(formula, data, method="agq", nodes=25).messages == ()
+    women = fit("usen ~ age + urban + livch + (1 | district)", read("contraception"))
+    assert women.messages == ()
+
+
 def test_zero_variance_is_called_singular() -> None:
     model = fit("Yield ~ 1 + (1 | Batch)", read("dyestuff2"), "gaussian")
     assert model.convergence.singular

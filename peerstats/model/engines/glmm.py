@@ -2,7 +2,8 @@
 
     problem     rows sorted, collapsed                                   problem.py
     likelihood  one factor (Laplace or quadrature) or several (Laplace)  onefactor.py, crossed.py
-    start       β from the model without random effects, τ = 0.6         fixed.py
+    start       β from the model without random effects, τ from its residuals
+                                                                         fixed.py
     maximise    in (β, τ); the likelihood is even in each τ, so τ needs no bound
                                                                          optimise.py
     boundary    a τ near 0 is also tried at exactly 0; the better one stays
@@ -29,9 +30,11 @@ from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
 
-FIRST_TAU = 0.6
+LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess
 SECOND_TAU = 1.6
 NEAR_ZERO = 0.1  # a smaller τ is compared with 0
+FINER = 15  # nodes that check Laplace; quadrature is checked by twice its own
+COARSE = 0.1  # standard errors that an estimate may move before it is said
 INCREDIBLE = 6.0  # an sd on the logit scale that pushes risks to 0 and 1
 
 
@@ -107,15 +110,28 @@ def _with_second_try(search: _Search) -> tuple[Optimum, bool]:
     return (second if better and (second.reached or not first.reached) else first), True
 
 
+def _guess_tau(search: _Search) -> Array:
+    """Moment estimates: at β without random effects, E(Σr)² ≈ w + τ² w² with w = ΣW of a group."""
+    problem = search.problem
+    eta = problem.X @ search.fixed.beta + problem.offset
+    _, r, w = problem.family.slopes(problem.y, eta, problem.m)
+    found = []
+    for code in problem.codes:
+        r_sum, w_sum = np.bincount(code, weights=r), np.bincount(code, weights=w)
+        found.append((r_sum @ r_sum - w_sum.sum()) / (w_sum @ w_sum))
+    return np.sqrt(np.clip(found, LEAST_TAU**2, MOST_TAU**2))
+
+
 def _first_try(search: _Search) -> Optimum:
     """Quadrature costs as many times more as it has nodes, so Laplace finds its start."""
+    guess = _guess_tau(search)
     likelihood = search.likelihood
     if isinstance(likelihood, OneFactor) and likelihood.nodes > 1:
         cheap = replace(search, likelihood=replace(likelihood, nodes=1))
-        found = cheap.run(search.fixed.beta, FIRST_TAU)
+        found = cheap.run(search.fixed.beta, guess)
         if found.reached:
             return search.refine(found)
-    return search.run(search.fixed.beta, FIRST_TAU)
+    return search.run(search.fixed.beta, guess)
 
 
 def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:
@@ -177,6 +193,28 @@ def _covariance(search: _Search, optimum: Optimum, tau: Array) -> Array:
     return total
 
 
+def _coarseness(search: _Search, optimum: Optimum) -> tuple[str, ...]:
+    """Say so when more nodes would move an estimate: one Newton step with the finer gradient."""
+    likelihood = search.likelihood
+    if not isinstance(likelihood, OneFactor) or not search.free or not optimum.reached:
+        return ()
+    laplace = likelihood.nodes == 1
+    finer = replace(likelihood, nodes=FINER if laplace else 2 * likelihood.nodes + 1)
+    found = replace(search, likelihood=finer)
+    gradient = found.evaluate(optimum.parameters, optimum.evaluation.modes).gradient
+    covariance = np.linalg.inv(optimum.hessian)
+    shift = float(np.abs(covariance @ gradient / np.sqrt(np.diag(covariance))).max())
+    if shift < COARSE:
+        return ()
+    name, advice = f"Quadrature with {likelihood.nodes} nodes", "more nodes"
+    if laplace:
+        name, advice = "Laplace's approximation", "method='agq'"
+    return (
+        f"{name} is coarse for these data: a finer one would move an estimate by about "
+        f"{shift:.1f} standard errors. Use {advice}.",
+    )
+
+
 def _convergence(search: _Search, optimum: Optimum, sds: Array, retried: bool) -> Convergence:
     singular = len(search.free) < len(search.problem.sizes)
     messages = []
@@ -200,6 +238,7 @@ def _convergence(search: _Search, optimum: Optimum, sds: Array, retried: bool) -
             "A standard deviation between groups is incredibly large: most groups are nearly all "
             "yes or all no. Report it as a sign of sparse groups, not as a variance."
         )
+    messages += _coarseness(search, optimum)
     return Convergence(
         converged=optimum.reached,
         gradient=optimum.gradient,
