@@ -40,7 +40,8 @@ class Finding:
     count: int
     checked: int
     message: str
-    by_site: tuple[tuple[str, int, int], ...] = ()  # (site, count, checked) where the rule is a rate
+    # (site, count, checked), where the rule is a rate
+    by_site: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,8 @@ class Study:
     codebook: Codebook
     tables: Mapping[str, Table]
     findings: tuple[Finding, ...]
-    notes: tuple[str, ...]  # what the reader accepted with a remark (byte order mark, semicolons, …)
+    # What the reader accepted with a remark: byte order mark, semicolons, …
+    notes: tuple[str, ...]
     flow: tuple[FlowStep, ...]
     synthetic: bool
     provenance: str
