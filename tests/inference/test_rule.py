@@ -119,6 +119,11 @@ def test_few_sites_are_told_beside_clustered_and_site_level_covariates(make_stud
     assert about(estimates, "x") == []
     many = infer(fit("y ~ x + venue_type + (1 | site_id)", make_study(12, 30, effect=0.8)))
     assert about(many, "venue_type[T.street]") == []
+    country = infer(fit("y ~ x + country + (1 | site_id)", make_study(12, 30, effect=0.8)))
+    (sentence,) = about(country, "country[T.MEX]")
+    assert sentence == (
+        "It is constant within every site, and with 12 sites its interval may be too narrow."
+    )
 
 
 def test_a_variance_of_fewer_than_five_sites_is_no_finding(make_study):
