@@ -25,7 +25,7 @@ from peerstats.figures.figure import Figure
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock, Term, TermLevel
 from peerstats.results.find import block_of
-from peerstats.results.text import LEVEL, Cell, estimate, plain, shown, withheld_words
+from peerstats.results.text import LEVEL, Cell, as_noun, estimate, plain, shown, withheld_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -213,7 +213,9 @@ def _interval(axes: Axes, y: int, ends: tuple[float, float], limits: tuple[float
 def _alt(results: Results, block: ModelBlock) -> Cell:
     """Read out the exposure's estimates, or the first ones where no term is an exposure."""
     terms = [t for t in block.terms if t.exposure] or list(block.terms[:2])
-    alt: Cell = (f"Forest plot of adjusted {WORDS[block.measure]}s for {block.outcome_label}",)
+    alt: Cell = (
+        f"Forest plot of adjusted {WORDS[block.measure]}s for {as_noun(block.outcome_label)}",
+    )
     mark = ": "
     for term in terms:
         for level in term.levels:

@@ -19,6 +19,7 @@ from peerstats.report.methods import (
     DESCRIPTIVE,
     disclosure_sentences,
     dropped_sentences,
+    gate_actions,
     model_paragraph,
     software_sentence,
 )
@@ -177,6 +178,8 @@ def _methods(
     pieces += [Paragraph(text=model_paragraph(results, block)) for block in models]
     pieces += [Paragraph(text=text) for text in dropped_sentences(results, models)]
     pieces += [Paragraph(text=text) for text in disclosure_sentences(results.clearance)]
+    if actions := gate_actions(results.clearance):
+        pieces.append(Bullets(items=actions))
     said = software_sentence(software)
     return (*pieces, *((Paragraph(text=said),) if said else ()))
 

@@ -9,7 +9,7 @@ from peerstats.report.words import estimation, joined, listed, regression, sente
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock
 from peerstats.results.results import Clearance, FitRecord
-from peerstats.results.text import LEVEL, Cell, Fact, lower_first, number
+from peerstats.results.text import LEVEL, Cell, Fact, as_noun, lower_first, number
 
 DESCRIPTIVE = (
     "Categorical variables are described by counts and percentages of the women who answered, "
@@ -23,15 +23,17 @@ def model_paragraph(results: Results, block: ModelBlock) -> Cell:
     record = results.fits.get(block.key) or next(
         (results.fits[key] for key in block.fits if key in results.fits), None
     )
-    outcome = lower_first(block.outcome_label)
+    outcome = as_noun(block.outcome_label)
     if record is None:
         return (f"{block.title}: no model of {outcome} could be fitted to these data.",)
+    planned = "" if block.key in results.fits else "to be "
     return (
-        f"{block.title}: {outcome} was analysed by {_kind(block, record)}",
+        f"{block.title}: {outcome} was {planned}analysed by {_kind(block, record)}",
         *_size(results, block),
         ", estimated by ",
         *estimation(results, record),
         ". ",
+        "That model could not be fitted to these data. " if planned else "",
         _adjustment(block),
         *_inference(block),
         *_crude(block),
@@ -64,17 +66,18 @@ def _size(results: Results, block: ModelBlock) -> Cell:
 
 def _adjustment(block: ModelBlock) -> str:
     """Exposure and what the model adjusts for, as the analysis file declares it."""
-    exposures = [lower_first(term.label) for term in block.terms if term.exposure]
-    others = [lower_first(term.label) for term in block.terms if not term.exposure]
+    exposures = [as_noun(term.label) for term in block.terms if term.exposure]
+    others = [as_noun(term.label) for term in block.terms if not term.exposure]
     words = f"The exposure is {listed(exposures)}" if exposures else "No exposure was declared"
     if others:
-        words += f"; the model adjusts for {listed(others)}, each for a reason given below"
+        reason = "for the reason" if len(others) == 1 else "each for the reason"
+        words += f"; the model adjusts for {listed(others)}, {reason} given below"
     return f"{words}. "
 
 
 def _inference(block: ModelBlock) -> Cell:
     """The method of intervals and tests, in words, said once for terms that share it."""
-    labels = {term.variable: lower_first(term.label) for term in block.terms}
+    labels = {term.variable: as_noun(term.label) for term in block.terms}
     methods: dict[str, list[str]] = {}
     for variable, method in block.inference:
         methods.setdefault(method, []).append(labels.get(variable, variable))
@@ -106,19 +109,19 @@ def dropped_sentences(results: Results, blocks: tuple[ModelBlock, ...]) -> Itera
         yield (
             f"{block.title}: only women with complete records are in the model; left out by "
             "variable and reason: ",
-            *joined(lost, ", "),
+            *joined(lost, "; "),
             ".",
         )
 
 
 def _why(block: ModelBlock, reason: str) -> str:
-    """Say "age .r" with the variable's label and the code's meaning: "age, per year (refused)"."""
+    """Say "age .r" with the variable's label and the code's meaning: "age, refused"."""
     name, _, code = reason.partition(" ")
     labels = {term.variable: term.label for term in block.terms}
     labels |= {factor.key: factor.label for factor in block.factors}
     labels[block.outcome] = block.outcome_label
-    words = lower_first(labels.get(name, name))
-    return f"{words} ({MISSING_CODES.get(code, code)})" if code else words
+    words = as_noun(labels.get(name, name))
+    return f"{words}, {MISSING_CODES.get(code, code)}" if code else words
 
 
 def disclosure_sentences(clearance: Clearance | None) -> Iterator[Cell]:
@@ -131,16 +134,21 @@ def disclosure_sentences(clearance: Clearance | None) -> Iterator[Cell]:
         return
     yield (
         f"This report was released under the disclosure profile “{clearance.profile}”. "
-        f"Reason: {sentence(clearance.reason)} Counts: ",
+        + (f"Reason: {sentence(clearance.reason)} " if clearance.reason.strip() else "")
+        + "Rounding of counts: ",
         Fact(clearance.rounding, "clearance.rounding"),
-        "; smallest number of women described: ",
+        "; counts are small up to ",
         Fact(str(clearance.threshold), "clearance.threshold"),
         "; numbers withheld: ",
         Fact(f"{clearance.withheld:,}", "clearance.withheld"),
         ".",
     )
-    for action in clearance.actions:
-        yield (sentence(action),)
+
+
+def gate_actions(clearance: Clearance | None) -> tuple[Cell, ...]:
+    """What the gate merged, hid or left out, one item each."""
+    actions = clearance.actions if clearance else ()
+    return tuple((sentence(action[:1].upper() + action[1:]),) for action in actions)
 
 
 def software_sentence(software: Mapping[str, str]) -> Cell:

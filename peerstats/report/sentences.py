@@ -18,6 +18,7 @@ from peerstats.results.text import (
     Cell,
     Ref,
     any_has,
+    as_noun,
     interval,
     lower_first,
     number,
@@ -56,12 +57,12 @@ def _exposure(
     """The adjusted estimate with interval and p, then the univariable one."""
     term, level = what
     place = (term.variable, *((level.key,) if level.key else ()))
-    name = lower_first(term.label)
+    name = as_noun(term.label)
     if level.key:
         name = f"{name} “{level.label}” compared with “{reference}”"
     alone = len(block.terms) == 1
     said = "unadjusted" if alone else "adjusted"
-    head = f"The {measure(block, said)} of {lower_first(block.outcome_label)} for {name}"
+    head = f"The {measure(block, said)} of {as_noun(block.outcome_label)} for {name}"
     base = address(block.key, *place)
     if not shown(results, f"{base}.{block.measure}"):
         return (head, *_unshown(results, block, term, f"{base}.{block.measure}"))

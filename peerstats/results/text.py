@@ -131,6 +131,24 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
+def as_noun(label: str) -> str:
+    """Set a label that holds a comma in quotation marks, so that a sentence can carry it.
+
+    >>> as_noun("Peer support"), as_noun("HIV test, last 12 months")
+    ('peer support', '“HIV test, last 12 months”')
+    """
+    return f"“{label}”" if "," in label else lower_first(label)
+
+
+def with_unit(label: str, unit: str | None) -> str:
+    """Name a variable with its unit, unless the label says it already.
+
+    >>> with_unit("Age", "years"), with_unit("Years in this city", "years")
+    ('Age, years', 'Years in this city')
+    """
+    return label if not unit or unit.lower() in label.lower() else f"{label}, {unit}"
+
+
 def withheld_words(results: Results, addresses: Iterable[str]) -> str:
     """Explain "[c]" with the gate's own reasons; empty where nothing was withheld."""
     found = {results.number(at).withheld for at in addresses if results.has(at)}

@@ -21,9 +21,11 @@ from peerstats.results.text import (
     fraction,
     number,
     spread,
+    value_of,
     with_spread,
+    with_unit,
 )
-from peerstats.tables.notes import Notes, withheld_note
+from peerstats.tables.notes import EXACT, Notes, gate_notes
 from peerstats.tables.table import Column, Note, Row, Table
 
 ONLY_ALL = "Shown for all women only, because of small numbers."
@@ -57,7 +59,7 @@ def build(results: Results, key: str) -> Table:
         stub="Characteristic",
         columns=columns,
         rows=rows,
-        notes=(*general, *notes.notes, *withheld_note(results, cells)),
+        notes=(*general, *notes.notes, *gate_notes(results, cells)),
         landscape=len(columns) > 6,
     )
 
@@ -92,9 +94,7 @@ def _variable_rows(
 
 def _label(variable: BaselineVariable, notes: Notes) -> Cell:
     """The variable's name with unit and kind of number, and the symbols of its notes."""
-    words = [variable.label]
-    if variable.numeric and variable.unit:
-        words.append(variable.unit)
+    words = [with_unit(variable.label, variable.unit if variable.numeric else None)]
     if not variable.numeric:
         words.append(f"n{NBSP}(%)")
     marks: list[Part] = []
@@ -158,12 +158,21 @@ def _denominators(
         base = address(block.key, variable.name, group.key) if group else ""
         total = address(block.key, group.key, "n") if group else ""
         pairs.append((f"{base}.answered", f"{base}.asked", total) if group else None)
-    if not any(p and _differ(results, p) for p in pairs):
+    slack = _slack(results, variable)
+    if not any(p and _differ(results, p, slack) for p in pairs):
         return
     cells = tuple(fraction(results, p[0], p[1]) if p else EMPTY for p in pairs)
     yield "Answered/asked", cells
 
 
-def _differ(results: Results, places: tuple[str, str, str]) -> bool:
-    """Whether the numbers that exist print differently from one another."""
-    return len({results.number(at).printed for at in places if results.has(at)}) > 1
+def _slack(results: Results, variable: BaselineVariable) -> float:
+    """How far counts of the same women can differ by rounding: answered is a sum of levels."""
+    if results.clearance is None or results.clearance.rounding == EXACT or variable.skip_rule:
+        return 0.0
+    return results.clearance.threshold / 2 * (len(variable.levels) + 1)
+
+
+def _differ(results: Results, places: tuple[str, str, str], slack: float) -> bool:
+    """Whether the counts that may be shown differ by more than rounding explains."""
+    found = [value for at in places if (value := value_of(results, at)) is not None]
+    return bool(found) and max(found) - min(found) > slack

@@ -7,7 +7,7 @@ from peerstats.results.blocks import ModelBlock
 from peerstats.results.find import block_of
 from peerstats.results.results import FitRecord
 from peerstats.results.text import Cell, number
-from peerstats.tables.notes import withheld_note
+from peerstats.tables.notes import Notes, gate_notes
 from peerstats.tables.table import Column, Row, Table
 
 
@@ -15,7 +15,8 @@ def build(results: Results, key: str) -> Table:
     """One row a fit: formula, method, log-likelihood, whether it converged, what it warned of."""
     block = block_of(results, key, ModelBlock)
     records = [results.fits[name] for name in block.fits if name in results.fits]
-    rows = tuple(_row(results, record) for record in records)
+    notes = Notes()
+    rows = tuple(_row(results, record, notes) for record in records)
     return Table(
         key=f"fits-{key}",
         title=f"{block.title}: how each fit went",
@@ -27,11 +28,14 @@ def build(results: Results, key: str) -> Table:
             Column(key="state", label=("State",), align="left"),
         ),
         rows=rows or (Row(kind="section", label=("No fit was made.",)),),
-        notes=withheld_note(results, tuple(c for row in rows for c in row.cells)),
+        notes=(
+            *notes.notes,
+            *gate_notes(results, tuple(c for row in rows for c in row.cells)),
+        ),
     )
 
 
-def _row(results: Results, record: FitRecord) -> Row:
+def _row(results: Results, record: FitRecord, notes: Notes) -> Row:
     state = ["converged" if record.converged else "did not converge"]
     if record.singular:
         state.append("singular")
@@ -39,6 +43,6 @@ def _row(results: Results, record: FitRecord) -> Row:
         (record.formula,),
         (f"{record.family}, {record.link}, {record.method}",),
         number(results, f"{record.key}.loglik"),
-        ("; ".join([*state, *record.messages]),),
+        ("; ".join(state), *notes.mark(*record.messages)),
     )
     return Row(label=(record.key,), cells=cells)

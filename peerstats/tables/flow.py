@@ -6,7 +6,7 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import FlowBlock
 from peerstats.results.find import block_of
 from peerstats.results.text import number
-from peerstats.tables.notes import withheld_note
+from peerstats.tables.notes import gate_notes
 from peerstats.tables.table import Column, Row, Table
 
 
@@ -27,5 +27,5 @@ def build(results: Results, key: str) -> Table:
         stub="Step",
         columns=(Column(key="n", label=("Women",)),),
         rows=rows,
-        notes=withheld_note(results, tuple(c for row in rows for c in row.cells)),
+        notes=gate_notes(results, tuple(c for row in rows for c in row.cells)),
     )

@@ -6,7 +6,7 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import MissingBlock
 from peerstats.results.find import block_of
 from peerstats.results.text import Cell, followed, number, value_of
-from peerstats.tables.notes import withheld_note
+from peerstats.tables.notes import gate_notes
 from peerstats.tables.table import Column, Note, Row, Table
 
 TYPES: tuple[tuple[str, str], ...] = (
@@ -50,7 +50,7 @@ def build(results: Results, key: str) -> Table:
         stub="Variable",
         columns=columns,
         rows=rows,
-        notes=(*notes, *withheld_note(results, cells)),
+        notes=(*notes, *gate_notes(results, cells)),
         landscape=len(columns) > 8,
     )
 

@@ -22,9 +22,11 @@ from peerstats.results.text import (
     interval,
     lower_first,
     number,
+    shown,
+    value_of,
 )
 from peerstats.tables.marks import place, sentences, unplaced
-from peerstats.tables.notes import Notes, withheld_note
+from peerstats.tables.notes import Notes, gate_notes
 from peerstats.tables.table import Column, Note, Row, Table
 
 MEASURES = {"or": "OR", "rr": "RR", "b": "Difference"}
@@ -34,6 +36,7 @@ ABBREVIATIONS = {
     "b": "CI: confidence interval.",
 }
 MEDIAN = {"or": "Median odds ratio", "rr": "Median rate ratio", "b": "Median difference"}
+ZERO = 1e-6  # a variance below this is on its bound
 REFERENCE: Cell = ("Reference",)
 
 
@@ -41,6 +44,7 @@ REFERENCE: Cell = ("Reference",)
 class Shape:
     """Which columns this model's numbers fill."""
 
+    names: tuple[str, str]  # spanners of the crude and the adjusted columns
     events: bool
     crude: bool
     crude_p: bool
@@ -70,7 +74,7 @@ def build(results: Results, key: str) -> Table:
         notes=(
             *general,
             *notes.notes,
-            *withheld_note(results, tuple(c for row in rows for c in row.cells)),
+            *gate_notes(results, tuple(c for row in rows for c in row.cells)),
         ),
     )
 
@@ -81,14 +85,20 @@ def _shape(results: Results, block: ModelBlock) -> Shape:
     at = [(base_of(block, t, v), base_of(block, t, v, crude=True)) for t, v in levels]
     null = [address(block.key, "null", f.key, "variance") for f in block.factors]
     marked = {place(block, mark)[::2] for mark in block.marks}
-    crude = any_has(results, *(f"{c}.{block.measure}" for _, c in at), *null)
-    crude = crude or bool({side for side, _ in marked} & {"crude", "null"})
+    univariable = any_has(results, *(f"{c}.{block.measure}" for _, c in at))
+    crude = univariable or any_has(results, *null)
+    crude = crude or "crude" in {side for side, _ in marked}
     return Shape(
+        names=("Univariable" if univariable else "No covariates", _adjusted_name(block)),
         events=any_has(results, *(f"{a}.events" for a, _ in at)),
         crude=crude,
         crude_p=any_has(results, *(f"{c}.p" for _, c in at)) or ("crude", "p") in marked,
         p=any_has(results, *(f"{a}.p" for a, _ in at)) or ("adjusted", "p") in marked,
     )
+
+
+def _adjusted_name(block: ModelBlock) -> str:
+    return "Multivariable" if len(block.terms) > 1 else "Univariable"
 
 
 def base_of(block: ModelBlock, term: Term, level: TermLevel, crude: bool = False) -> str:
@@ -106,8 +116,8 @@ def _columns(block: ModelBlock, shape: Shape, notes: Notes) -> tuple[Column, ...
     size = "Events/N" if shape.events else "N"
     columns = [Column(key="n", label=(size,))]
     for side, group, wanted, with_p in (
-        ("crude", "Univariable", shape.crude, shape.crude_p),
-        ("adjusted", "Multivariable", True, shape.p),
+        ("crude", shape.names[0], shape.crude, shape.crude_p),
+        ("adjusted", shape.names[1], True, shape.p),
     ):
         if not wanted:
             continue
@@ -191,11 +201,28 @@ def _random_rows(results: Results, block: ModelBlock, shape: Shape, notes: Notes
                 continue  # and its marks stand below the table, where `unplaced` puts them
             pair = {}
             for side, at in bases.items():
-                spot = sentences(block, side, "", "variance") if name == "variance" else ()
+                spot = _variance_marks(results, block, (side, factor.key, name))
                 value = EMPTY if side == "null" and not with_null else interval(results, at)
                 pair[side] = (*value, *notes.mark(*spot))
             cells = _fill(shape, EMPTY, (pair["null"], EMPTY), (pair["adjusted"], EMPTY))
             yield Row(label=(label,), cells=cells, indent=1)
+
+
+def _variance_marks(
+    results: Results, block: ModelBlock, where: tuple[str, str, str]
+) -> tuple[str, ...]:
+    """The marks of a variance: with several factors, of those that are zero if any is."""
+    side, key, name = where
+    if name != "variance":
+        return ()
+    first = (block.key, "null") if side == "null" else (block.key,)
+    zero = {
+        factor.key
+        for factor in block.factors
+        if (value_of(results, address(*first, factor.key, name)) or 0.0) < ZERO
+        and shown(results, address(*first, factor.key, name))
+    }
+    return sentences(block, side, "", "variance") if key in zero or not zero else ()
 
 
 def _random_lines(block: ModelBlock, factor: Item) -> tuple[tuple[str, str], ...]:

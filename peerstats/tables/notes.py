@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peerstats.results import Results
-from peerstats.results.text import Cell, Ref, Symbol, withheld_words
+from peerstats.results.text import Cell, Fact, Ref, Symbol, withheld_words
 from peerstats.tables.table import Note
 
 SYMBOLS = ("†", "‡", "§", "¶", "‖", "#")  # no asterisk: readers take it for significance
@@ -16,6 +16,9 @@ def symbol_for(index: int) -> str:
     ('†', '††')
     """
     return SYMBOLS[index % len(SYMBOLS)] * (1 + index // len(SYMBOLS))
+
+
+EXACT = "none"  # what a clearance says when it rounds nothing
 
 
 class Notes:
@@ -37,8 +40,13 @@ class Notes:
         return tuple(Note(text=(text,), symbol=mark) for text, mark in self._symbols.items())
 
 
-def withheld_note(results: Results, cells: tuple[Cell, ...]) -> tuple[Note, ...]:
-    """Explain "[c]" where a cell shows one."""
+def gate_notes(results: Results, cells: tuple[Cell, ...]) -> tuple[Note, ...]:
+    """Explain what the gate did to these cells: rounded counts, and "[c]" where one shows it."""
     refs = [part.address for cell in cells for part in cell if isinstance(part, Ref)]
+    notes = []
+    rule = results.clearance.rounding if results.clearance else EXACT
+    if rule != EXACT and any(results.number(at).kind == "count" for at in refs):
+        rule_fact = Fact(rule, "clearance.rounding")
+        notes.append(Note(text=("Counts are rounded, ", rule_fact, "; they need not add up.")))
     words = withheld_words(results, refs)
-    return (Note(text=(words,)),) if words else ()
+    return (*notes, Note(text=(words,))) if words else tuple(notes)

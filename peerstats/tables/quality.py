@@ -6,10 +6,10 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import QualityBlock, QualityRow
 from peerstats.results.find import block_of
 from peerstats.results.text import EMPTY, Cell, Fact, fraction, number
-from peerstats.tables.notes import withheld_note
+from peerstats.tables.notes import gate_notes
 from peerstats.tables.table import Column, Note, Row, Table
 
-SEVERITY = ("error", "review", "warning", "info")
+SEVERITY = ("error", "warn", "note")
 
 
 def build(results: Results, key: str) -> Table:
@@ -34,7 +34,7 @@ def build(results: Results, key: str) -> Table:
         notes=(
             Note(text=("Checks run: ", *_rules_run(results, block), ".")),
             *(Note(text=(note,)) for note in block.notes),
-            *withheld_note(results, tuple(c for row in rows for c in row.cells)),
+            *gate_notes(results, tuple(c for row in rows for c in row.cells)),
         ),
     )
 

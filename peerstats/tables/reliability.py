@@ -6,7 +6,7 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import Item, ReliabilityBlock
 from peerstats.results.find import block_of
 from peerstats.results.text import EMPTY, Cell, followed, number
-from peerstats.tables.notes import withheld_note
+from peerstats.tables.notes import gate_notes
 from peerstats.tables.table import Column, Note, Row, Table
 
 COLUMNS: tuple[tuple[str, str], ...] = (
@@ -40,7 +40,7 @@ def build(results: Results, key: str) -> Table:
         rows=tuple(rows),
         notes=(
             Note(text=(ABOUT,)),
-            *withheld_note(results, tuple(c for row in rows for c in row.cells)),
+            *gate_notes(results, tuple(c for row in rows for c in row.cells)),
         ),
     )
 

@@ -25,8 +25,8 @@ def test_flow(study):
 
 def test_exposure(study):
     assert said(study, exposure_sentences(study, study.blocks["m1"])) == [
-        "The adjusted odds ratio of consistent condom use for peer support, per standard deviation "
-        "was 1.64 (95% CI 1.31 to 2.05; p <0.001); univariable 1.71 (95% CI 1.38 to 2.12)."
+        "The adjusted odds ratio of consistent condom use for “Peer support, per standard "
+        "deviation” was 1.64 (95% CI 1.31 to 2.05; p <0.001); univariable 1.71 (95% CI 1.38 to 2.12)."
     ]
 
 
@@ -82,7 +82,7 @@ def test_methods_come_from_the_fit(study):
         "mixed-effects logistic regression with a random intercept for each venue",
         "(401 women, 205 with the outcome, 60 groups by venue)",
         "adaptive Gauss–Hermite quadrature (15 nodes)",
-        "adjusts for age, per year, place of service and country of origin",
+        "adjusts for “Age, per year”, place of service and country of origin, each for",
         "profile likelihood, with a likelihood-ratio test.",
     ):
         assert words in text
@@ -91,8 +91,8 @@ def test_methods_come_from_the_fit(study):
 def test_rows_left_out_are_counted_by_variable_and_reason(study):
     (text,) = said(study, dropped_sentences(study, (study.blocks["m1"], study.blocks["m2"])))
     assert text.endswith(
-        "peer support, per standard deviation (refused): 9, peer support, per standard deviation "
-        "(missing, reason unknown): 5, age, per year: 2."
+        "“Peer support, per standard deviation”, refused: 9; “Peer support, per standard deviation”, "
+        "missing, reason unknown: 5; “Age, per year”: 2."
     )
 
 

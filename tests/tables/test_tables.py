@@ -147,3 +147,37 @@ def test_the_same_reason_has_one_symbol(study):
 
 def test_symbols_never_run_out():
     assert len({symbol_for(i) for i in range(60)}) == 60
+
+
+def test_a_zero_variance_is_marked_on_its_own_factor_only(study):
+    from peerstats.results.blocks import Item
+
+    block = dataclasses.replace(
+        study.blocks["m1"],
+        factors=(Item(key="site", label="Site"), Item(key="venue", label="Venue")),
+        marks=(Mark(where="m1", sort="singular", sentence="At zero."),),
+    )
+    at = "m1.site.variance"
+    zero = dataclasses.replace(study.number("m1.venue.variance"), address=at, value=0.0)
+    results = dataclasses.replace(study, blocks={"m1": block}, numbers={**study.numbers, at: zero})
+    table = build_table(results, "model", "m1")
+    assert "†" in row(results, table, "Between-site variance")[3]
+    assert "†" not in row(results, table, "Between-venue variance")[3]
+
+
+def test_rounded_counts_say_so_and_explain_small_differences(fixed):
+    """Answered is a sum of rounded levels: it differs from the rounded total although all answered."""
+    results = fixed.results(released=True)
+    numbers = dict(results.numbers)
+    for at in ("t1.origin.all.answered", "t1.place.all.answered"):
+        numbers[at] = dataclasses.replace(numbers[at], value=numbers[at].value + 3)
+    rounded = dataclasses.replace(results, numbers=numbers)
+    exact = dataclasses.replace(rounded, clearance=None)
+
+    def denominators(which):
+        table = build_table(which, "baseline", "t1")
+        return sum("Answered/asked" in line for line in lines(which, table))
+
+    assert denominators(exact) == denominators(rounded) + 2 + 1
+    table = build_table(rounded, "flow", "flow")
+    assert plain(rounded, table.notes[0].text).startswith("Counts are rounded, midpoint-6")
