@@ -195,7 +195,7 @@ def insider(levels: int, sizes: tuple[int, ...], rule: Policy) -> dict:
 
 
 def main() -> None:
-    tables = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    tables = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     rows = []
     for profile in ("standard", "strict"):
         for shape in ((4, 3, 31), (2, 3, 31), (4, 3, 52), (5, 2, 52), (4, 3, 120), (4, 5, 300)):

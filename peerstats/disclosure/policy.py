@@ -33,7 +33,8 @@ class Policy:
     cells_large: bool = False  # cells of groups must not be small either, rounded or not
     site_names: bool = True  # whether a site may head a column of Table 1 under its name
     reason: str = ""
-    sd_beyond: int = 13  # an SD describes more women than this
+    quartiles_beyond: int = 12  # quartiles describe more women than this
+    sd_beyond: int = 24  # and an SD more than this
     residual_df: int = 10  # the least a model may have
     parameter_share: float = 0.33  # parameters per woman, at most
     least_modes: int = 5  # groups in a plot of conditional modes, at least

@@ -21,14 +21,26 @@ def test_what_describes_few_women_is_withheld(of_numbers, mean, kind):
     for n in (0, 5, 6):
         assert released.number(f"b.x.n{n}").printed == "[c]"
     assert released.number("b.x.n40").printed == "3.3"
-    assert released.number("b.x.n7").shown is (kind != "sd")
+    assert released.number("b.x.n7").shown is (kind not in ("sd", "quartile"))
 
 
-@pytest.mark.parametrize(("n", "shown"), [(13, False), (14, False), (18, False), (19, True)])
-def test_an_sd_needs_certainly_more_than_thirteen_women(of_numbers, mean, n, shown):
-    """13 to 18 print alike, so an SD shown at 14 would tell 14 from 13."""
-    released = release(of_numbers(mean("b.x.sd", 1.25, n, "sd")), STANDARD)
-    assert released.number("b.x.sd").shown is shown
+@pytest.mark.parametrize(
+    ("kind", "n", "shown"),
+    [("quartile", 12, False), ("quartile", 13, True), ("sd", 24, False), ("sd", 25, True)],
+)
+def test_quartiles_and_sd_need_more_women(of_numbers, mean, kind, n, shown):
+    released = release(of_numbers(mean("b.x.s", 1.25, n, kind)), STANDARD)
+    assert released.number("b.x.s").shown is shown
+
+
+def test_what_is_shown_does_not_tell_numbers_apart_that_print_alike(of_numbers, mean):
+    """An SD shown at 26 and withheld at 24 would tell 26 from 24, which strict prints alike."""
+    for kind in ("sd", "quartile", "mean"):
+        shown = {}
+        for n in range(1, 60):
+            released = release(of_numbers(mean("b.x.s", 1.25, n, kind)), policy("strict"))
+            shown.setdefault(policy("strict").rounded(n), set()).add(released.number("b.x.s").shown)
+        assert all(len(seen) == 1 for seen in shown.values())
 
 
 def test_strict_withholds_up_to_ten(of_numbers, mean):
