@@ -6,13 +6,13 @@ stops, so that a study with five wrong columns says so once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from peerstats.data.checks import RULES, check, offenders
+from peerstats.data.checks import RULES, check, check_all, offenders
 from peerstats.data.codebook import Codebook, Condition
 from peerstats.data.codebook_file import read_codebook
 from peerstats.data.columns import match_columns
@@ -66,6 +66,7 @@ class _Said:
 
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    rules_run: tuple[str, ...] = ()
 
 
 def load_study(source: Source) -> Study:
@@ -92,6 +93,7 @@ def load_study(source: Source) -> Study:
         codebook=codebook,
         tables=_restricted(tables, kept["participants"], codebook),
         findings=tuple(said.findings),
+        rules_run=said.rules_run,
         notes=tuple(said.notes),
         flow=flow,
         synthetic=source.synthetic,
@@ -214,8 +216,9 @@ def _consistent(
             out = offenders(kept, codebook, rule)
             if out:
                 kept = _without(kept, out, codebook)
-                left_out.append((f"rule_{rule}", _why(rule, first), len(out)))
-    findings = [f for f in check(kept, codebook) if f.rule not in source.exclude]
+                left_out.append((f"rule_{rule}", f"Not so: {RULES[rule].title}", len(out)))
+    said.rules_run, found = check_all(kept, codebook)
+    findings = [f for f in found if f.rule not in source.exclude]
     errors = [f for f in findings if f.severity == "error"]
     if errors:
         raise DataError(*(_problem(finding) for finding in errors))
@@ -223,13 +226,9 @@ def _consistent(
     return kept, left_out
 
 
-def _why(rule: str, findings: Sequence[Finding]) -> str:
-    return next((f"Excluded ({rule}): {f.message}" for f in findings if f.rule == rule), rule)
-
-
 def _problem(finding: Finding) -> Problem:
     return Problem(
-        message=finding.message.removeprefix(f"{finding.rule}: "),
+        message=f"{RULES[finding.rule].title}; {finding.count} of {finding.checked} rows fail",
         table=finding.table,
         column=", ".join(finding.columns) or None,
         code=finding.rule,

@@ -63,6 +63,7 @@ class Study:
     tables: Mapping[str, Table]
     findings: tuple[Finding, ...]
     # What the reader accepted with a remark: byte order mark, semicolons, …
+    rules_run: tuple[str, ...] = ()  # ids of the rules that could be run on these tables
     notes: tuple[str, ...]
     flow: tuple[FlowStep, ...]
     synthetic: bool

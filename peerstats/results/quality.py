@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from peerstats.data.checks import RULES, rules_run
+from peerstats.data.checks import RULES
 from peerstats.data.study import Finding, Study
 from peerstats.results.answers import name_levels
 from peerstats.results.blocks import Group, QualityBlock, QualityRow
@@ -31,7 +31,7 @@ def quality(key: str, title: str, study: Study) -> tuple[QualityBlock, tuple[Num
     checked name the sites' as parts where these add up. B.rules_run is the number of rules that
     are on and that the study's tables allow.
     """
-    ran = len(rules_run(study.tables, study.codebook))
+    ran = len(study.rules_run)
     found = [finding for finding in study.findings if finding.count or finding.by_site]
     keyed = tuple(zip(_row_keys(found), found, strict=True))
     numbers = [constant(address(key, "rules_run"), ran)]

@@ -36,17 +36,20 @@ def check(tables: Mapping[str, Table], codebook: Codebook) -> tuple[Finding, ...
     the rule, the table, the columns and the count, never a value. Raises UsageError when the
     codebook sets a severity for a rule that does not exist.
     """
-    found = []
+    return check_all(tables, codebook)[1]
+
+
+def check_all(
+    tables: Mapping[str, Table], codebook: Codebook
+) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """Return the ids of the rules that these tables allow and are on, and what they found."""
+    ran, found = [], []
     for rule, view, pieces in _ran(tables, codebook):
+        ran.append(rule.id)
         applies, offends = _merged(view, pieces)
         if offends.any() or (rule.metric and applies.any()):
             found.append(_finding(rule, codebook, view, pieces))
-    return tuple(found)
-
-
-def rules_run(tables: Mapping[str, Table], codebook: Codebook) -> tuple[str, ...]:
-    """Return the ids of the rules that these tables allow and the codebook leaves on."""
-    return tuple(rule.id for rule, _, _ in _ran(tables, codebook))
+    return tuple(ran), tuple(found)
 
 
 def offenders(tables: Mapping[str, Table], codebook: Codebook, rule: str) -> frozenset[str]:

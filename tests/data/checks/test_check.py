@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peerstats.data.checks import RULES, check, empty_cells, offenders, rules_run
+from peerstats.data.checks import RULES, check, check_all, empty_cells, offenders
 from peerstats.data.codebook_file import read_codebook
 from peerstats.data.derive import derive
 from peerstats.data.study import Table
@@ -348,12 +348,12 @@ def test_a_study_can_change_or_switch_off_a_rule():
 
 def test_c09_is_off_until_the_study_turns_it_on():
     tables = CASES["C09"][0]
-    assert "C09" not in rules_run(tables, BOOK)
-    assert "C09" in rules_run(tables, book(C09="error"))
+    assert "C09" not in check_all(tables, BOOK)[0]
+    assert "C09" in check_all(tables, book(C09="error"))[0]
 
 
 def test_rules_without_their_columns_are_not_run():
-    assert rules_run(study(age=[30, 30]), BOOK) == ("C01", "C24", "C28")
+    assert check_all(study(age=[30, 30]), BOOK)[0] == ("C01", "C24", "C28")
     assert check(study(age=[30, 30]), BOOK) == ()
 
 
