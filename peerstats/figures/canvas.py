@@ -12,12 +12,14 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
+LACKING = "Glyph .* missing from"
 WIDTH = 7.0  # inches: the text width of an A4 or Letter page
 DPI = 180
 INK, SOFT, FAINT = "#1a1a1a", "#595959", "#d0d0d0"
@@ -64,7 +66,7 @@ def style() -> Iterator[None]:
         settings.update({**seaborn.axes_style("ticks"), **SETTINGS})
         with warnings.catch_warnings():
             # A letter that the shipped fonts lack is drawn as a box; it must not stop a report.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            warnings.filterwarnings("ignore", message=LACKING)
             yield
 
 
@@ -86,15 +88,21 @@ def place_axes(drawing: Sheet, left: float, bottom: float, width: float, height:
 
 def text_width(texts: list[str], size: float = TEXT) -> float:
     """Return the width in inches of the widest text, as it will be drawn."""
+    return max((_width(text, size) for text in texts), default=0.0)
+
+
+@lru_cache(maxsize=4096)  # the figures of a report share most of their labels
+def _width(text: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib.ft2font import LoadFlags
 
     font = get_font(findfont(FontProperties(family="DejaVu Sans")))
     font.set_size(size, 72)
-    widths = []
-    for text in texts:
-        font.set_text(text)
-        widths.append(font.get_width_height()[0] / 64 / 72)
-    return max(widths, default=0.0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=LACKING)
+        font.set_text(text, 0.0, flags=LoadFlags.NO_HINTING)
+    width: float = font.get_width_height()[0] / 64 / 72
+    return width
 
 
 def shorten(text: str, most: float, size: float = TEXT) -> str:

@@ -34,10 +34,7 @@ ROWS_UP_TO = 25
 LABELS_UP_TO = 100
 MARGIN = 0.12
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-UNITS = {
-    "log_odds": "log odds", "log_rate": "log rate", "mean_difference": "the outcome’s units",
-    "link": "the linear predictor’s units",
-}  # fmt: skip
+UNITS = {"logit": "log odds", "log": "log rate", "identity": "units of the outcome"}  # by link
 Point = tuple[float, float, float]
 
 
@@ -84,13 +81,9 @@ def _rank(group: Group, point: Point | None) -> tuple[float, str]:
 
 def _label(results: Results, block: GroupBlock) -> str:
     """The axis label with the unit the modes are on."""
-    scales = [results.number(a).scale for g in block.groups if results.has(a := _at(block, g))]
-    unit = UNITS.get(scales[0], "model units") if scales else "model units"
+    fit = results.fits.get(block.model)
+    unit = UNITS.get(fit.link if fit else "", "units of the linear predictor")
     return f"Departure from the average, in {unit} ({LEVEL} interval)"
-
-
-def _at(block: GroupBlock, group: Group) -> str:
-    return address(block.key, group.key, "mode")
 
 
 def _draw_rows(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_GROUPS = 5  # with more, a column is too narrow to read: only everybody is drawn
-LINE, TOP, BOTTOM, MARGIN = 0.185, 0.42, 0.55, 0.1
+LINE, TOP, BOTTOM, MARGIN = 0.185, 0.6, 0.55, 0.1
 TALL = 3  # lines that a histogram takes
 BACK, BAR = "#f2f2f2", "#4d4d4d"
 
@@ -45,8 +45,17 @@ class Line:
 
     label: str
     top: int  # lines above it
+    tail: str = ""  # the level drawn, or the ends of the histogram
     variable: BaselineVariable | None = None
     items: tuple[Item, ...] = ()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The lines of its label, each cut to fit; the level that is drawn is never cut off."""
+        most = WIDTH * 0.36
+        if self.tall:
+            return shorten(self.label, most), shorten(self.tail, most)
+        return (shorten(self.label, most - text_width([self.tail])) + self.tail,)
 
     @property
     def tall(self) -> bool:
@@ -117,11 +126,12 @@ def _variable_lines(
         items = _trimmed(results, block, variable)
         if items:
             name = with_unit(variable.label, variable.unit)
-            label = f"{name}\n    {items[0].label} … {items[-1].label}"
-            yield Line(label=label, top=top, variable=variable, items=items)
+            ends = f"    {items[0].label} … {items[-1].label}"
+            yield Line(label=name, tail=ends, top=top, variable=variable, items=items)
     elif len(variable.levels) == 2:
-        label = f"{variable.label}: {variable.levels[1].label}"
-        yield Line(label=label, top=top, variable=variable, items=variable.levels[1:])
+        tail = f": {variable.levels[1].label}"
+        last = variable.levels[1:]
+        yield Line(label=variable.label, tail=tail, top=top, variable=variable, items=last)
     elif variable.levels:
         yield Line(label=variable.label, top=top)
         for i, item in enumerate(variable.levels):
@@ -167,18 +177,20 @@ def _draw(
     results: Results, block: BaselineBlock, groups: tuple[Group, ...], lines: list[Line]
 ) -> tuple[bytes, int, int]:
     """Labels at the left, then one set of axes a group."""
-    labels = [
-        "\n".join(shorten(part, WIDTH / 3) for part in line.label.split("\n")) for line in lines
-    ]
-    left = text_width([part for label in labels for part in label.split("\n")]) + 2 * MARGIN
+    left = text_width([part for line in lines for part in line.written]) + 2 * MARGIN
     tall = lines[-1].top + (TALL if lines[-1].tall else 1) if lines else 1
     height = TOP + LINE * tall + BOTTOM
     drawing = sheet(height)
     each = (WIDTH - left - MARGIN) / len(groups)
-    for line, label in zip(lines, labels, strict=True):
-        y = (height - TOP - LINE * line.middle) / height
-        shade = SOFT if label.startswith("    ") else INK
-        drawing.text(0.02 / WIDTH, y, label, va="center", color=shade, linespacing=1.35)
+    for line in lines:
+        for i, part in enumerate(line.written):
+            middle = line.middle + 1.05 * (i - (len(line.written) - 1) / 2)
+            y = (height - TOP - LINE * middle) / height
+            shade = SOFT if part.startswith("    ") else INK
+            drawing.text(0.02 / WIDTH, y, part, va="center_baseline", color=shade)
+    if block.by_label and len(groups) > 1:
+        words = shorten(block.by_label, WIDTH - left - each)
+        drawing.text((left + each) / WIDTH, 1 - 0.16 / height, words, va="center", color=SOFT)
     for g, group in enumerate(groups):
         axes = place_axes(drawing, left + g * each, BOTTOM, each - 0.3, LINE * tall)
         axes.set_title(shorten(group.label, each - 0.15), loc="left", pad=5)

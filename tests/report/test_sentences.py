@@ -26,7 +26,8 @@ def test_flow(study):
 def test_exposure(study):
     assert said(study, exposure_sentences(study, study.blocks["m1"])) == [
         "The adjusted odds ratio of consistent condom use for “Peer support, per standard "
-        "deviation” was 1.64 (95% CI 1.31 to 2.05; p <0.001); univariable 1.71 (95% CI 1.38 to 2.12)."
+        "deviation” was 1.64 (95% CI 1.31 to 2.05; p <0.001); univariable 1.71 "
+        "(95% CI 1.38 to 2.12)."
     ]
 
 
@@ -91,8 +92,8 @@ def test_methods_come_from_the_fit(study):
 def test_rows_left_out_are_counted_by_variable_and_reason(study):
     (text,) = said(study, dropped_sentences(study, (study.blocks["m1"], study.blocks["m2"])))
     assert text.endswith(
-        "“Peer support, per standard deviation”, refused: 9; “Peer support, per standard deviation”, "
-        "missing, reason unknown: 5; “Age, per year”: 2."
+        "“Peer support, per standard deviation”, refused: 9; "
+        "“Peer support, per standard deviation”, missing, reason unknown: 5; “Age, per year”: 2."
     )
 
 
