@@ -42,6 +42,10 @@ class PeerstatsError(Exception):
         self.problems = tuple(Problem(message=p) if isinstance(p, str) else p for p in problems)
         super().__init__("\n".join(str(p) for p in self.problems))
 
+    def __reduce__(self) -> tuple[type[PeerstatsError], tuple[Problem, ...]]:
+        """Keep the problems when the refusal comes from another process."""
+        return type(self), self.problems
+
 
 class UsageError(PeerstatsError):
     """The command line or the analysis file asks for something that does not exist."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,17 +11,18 @@ from peerstats.data.load import Source, load_study
 from peerstats.data.sample import analysis_table, take_sample
 from peerstats.data.study import Study, Table
 from peerstats.data.synthetic import generate
+from peerstats.model.fit import Fit
 from peerstats.model.formula import parse_formula
 from peerstats.pipeline.names import model_formula, outcome_variable
 from peerstats.pipeline.plan import Plan
-from peerstats.results import Number, Results
+from peerstats.results import FitRecord, Number, Results
 from peerstats.results.answers import name_levels
 from peerstats.results.baseline import baseline
-from peerstats.results.blocks import Block
+from peerstats.results.blocks import Block, GroupBlock
 from peerstats.results.flow import flow
 from peerstats.results.groups import group_results
 from peerstats.results.missingness import missingness
-from peerstats.results.models import ModelAnswer, ModelRequest, model_results
+from peerstats.results.models import ModelRequest, model_results
 from peerstats.results.quality import quality
 from peerstats.results.reliability import reliability
 from peerstats.spec.analysis import TABLE_NAMES, Analysis, FigureSection, ModelSection, TableSection
@@ -110,13 +111,11 @@ def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: N
             block, made = MAKERS[table.kind](ground, table, table.title or table.kind.capitalize())
             blocks[table.key] = block
             numbers |= {number.address: number for number in made}
-    answers = _answers(plan, study, jobs, tell)
-    for key, answer in answers.items():
-        blocks[key] = answer.block
-        numbers |= answer.numbers
-    for figure in analysis.figures:
-        if figure.kind == "caterpillar":
-            _group_block(figure, answers, ground, (blocks, numbers))
+    fits: dict[str, FitRecord] = {}
+    for answered in _answered(plan, ground, jobs, tell):
+        blocks |= answered.blocks
+        numbers |= answered.numbers
+        fits |= answered.fits
     return Results(
         analysis=plan.name,
         title=analysis.title,
@@ -124,7 +123,7 @@ def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: N
         provenance=study.provenance,
         numbers=numbers,
         blocks=blocks,
-        fits={key: fit for answer in answers.values() for key, fit in answer.records.items()},
+        fits=fits,
     )
 
 
@@ -142,48 +141,55 @@ def request_of(section: ModelSection, analysis: Analysis, codebook: Codebook) ->
     )
 
 
-def _answers(plan: Plan, study: Study, jobs: int, tell: Tell) -> dict[str, ModelAnswer]:
-    analysis = plan.analysis
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answered:
+    """What a model adds to the results; without the fit itself, it travels between processes."""
 
-    def answer(section: ModelSection) -> ModelAnswer:
-        request = request_of(section, analysis, study.codebook)
-        formula = parse_formula(model_formula(section, request.outcome.name))
-        sample = take_sample(study, formula.variables, analysis.data.unit)
-        sites = "site_id" if "site_id" in sample.frame else None
-        return model_results(request, sample, sites=sites)
+    blocks: Mapping[str, Block]
+    numbers: Mapping[str, Number]
+    fits: Mapping[str, FitRecord]
 
-    if jobs > 1 and len(analysis.models) > 1:
+
+def _answered(plan: Plan, ground: Ground, jobs: int, tell: Tell) -> Iterator[Answered]:
+    """Yield what each model adds, in the order of the file, however many are fitted at a time."""
+    sections = plan.analysis.models
+    if jobs > 1 and len(sections) > 1:
         from joblib import Parallel, delayed
 
-        tell(f"fitting {len(analysis.models)} models, {jobs} at a time")
-        found: Sequence[ModelAnswer] = Parallel(n_jobs=jobs)(
-            delayed(answer)(section) for section in analysis.models
+        tell(f"fitting {len(sections)} models, {jobs} at a time")
+        yield from Parallel(n_jobs=jobs)(
+            delayed(_answer)(plan.analysis, section, ground) for section in sections
         )
-        return {s.key: a for s, a in zip(analysis.models, found, strict=True)}
-    answers = {}
-    for section in analysis.models:
+        return
+    for section in sections:
         tell(f"model {section.key}: {section.outcome} by {section.exposure}")
-        answers[section.key] = answer(section)
-    return answers
+        yield _answer(plan.analysis, section, ground)
+
+
+def _answer(analysis: Analysis, section: ModelSection, ground: Ground) -> Answered:
+    request = request_of(section, analysis, ground.codebook)
+    formula = parse_formula(model_formula(section, request.outcome.name))
+    sample = take_sample(ground.study, formula.variables, analysis.data.unit)
+    sites = "site_id" if "site_id" in sample.frame else None
+    answer = model_results(request, sample, sites=sites)
+    blocks: dict[str, Block] = {section.key: answer.block}
+    numbers = dict(answer.numbers)
+    for figure in analysis.figures:
+        if figure.kind == "caterpillar" and figure.model == section.key and answer.fit is not None:
+            block, made = _group_block(figure, answer.fit, ground)
+            blocks[figure.key] = block
+            numbers |= made
+    return Answered(blocks=blocks, numbers=numbers, fits=answer.records)
 
 
 def _group_block(
-    figure: FigureSection,
-    answers: Mapping[str, ModelAnswer],
-    ground: Ground,
-    into: tuple[dict[str, Block], dict[str, Number]],
-) -> None:
-    """Add the modes behind a caterpillar plot; a model that was refused has none."""
-    fitted = answers[str(figure.model)].fit
-    if fitted is None:
-        return
-    names = str(figure.factor).split(":")
-    fields = {name: ground.field(name) for name in names}
-    model = (str(figure.model), fitted)
+    figure: FigureSection, fitted: Fit, ground: Ground
+) -> tuple[GroupBlock, Mapping[str, Number]]:
+    """Return the modes behind a caterpillar plot."""
+    factor = str(figure.factor)
+    fields = {name: ground.field(name) for name in factor.split(":")}
     title = figure.title or "Differences between groups"
-    block, made = group_results(figure.key, title, model, str(figure.factor), fields)
-    into[0][figure.key] = block
-    into[1].update(made)
+    return group_results(figure.key, title, (str(figure.model), fitted), factor, fields)
 
 
 def _relabelled(field: Field, label: str | None) -> Field:
