@@ -279,6 +279,7 @@ def model(numbers: Numbers) -> ModelBlock:
         numbers.count(f"{base}.n", 401)
         numbers.count(f"{base}.events", 205)
     numbers.put("m1.loglik", "loglik", -251.3281, "decimal2", "log_likelihood")
+    numbers.put("m1.nodes", "constant", 15, "count")
     numbers.count("m1.dropped.ps", 14)
     return ModelBlock(
         key="m1",
@@ -395,13 +396,13 @@ FITS = {
     "m1": FitRecord(
         key="m1",
         formula="condom ~ ps + age + place + origin + (1 | venue)",
-        family="binomial", link="logit", method="agq15", nobs=401, groups=(("venue", 60),),
+        family="binomial", link="logit", method="agq", nobs=401, groups=(("venue", 60),),
         converged=True, singular=False, gradient=2.1e-6, min_eigenvalue=3.4, loglik=-251.3281,
         dropped=(("ps .r", 9), ("ps .m", 5), ("age", 2)), messages=(),
     ),
     "m1.null": FitRecord(
         key="m1.null", formula="condom ~ 1 + (1 | venue)",
-        family="binomial", link="logit", method="agq15", nobs=401, groups=(("venue", 60),),
+        family="binomial", link="logit", method="agq", nobs=401, groups=(("venue", 60),),
         converged=True, singular=False, gradient=1.0e-6, min_eigenvalue=9.2, loglik=-266.8,
         dropped=(), messages=(),
     ),

@@ -62,6 +62,7 @@ MAKERS: Mapping[str, Callable[[Ground, TableSection, str], Made]] = {
         ground.rows,
         [ground.field(name) for name in table.variables],
         ground.field(table.by) if table.by else None,
+        ground.codebook.fields,
     ),
     "reliability": lambda ground, table, title: reliability(
         table.key, title, ground.rows, ground.codebook, table.scales

@@ -31,6 +31,7 @@ TABLE_NEEDS = {
     "reliability": "scales",
     "model": "model",
     "adjustment": "model",
+    "fits": "model",
 }
 FIGURE_NEEDS = {
     "forest": "model",
@@ -196,6 +197,8 @@ def _table(
     need = TABLE_NEEDS.get(table.kind)
     if need and not getattr(table, need):
         yield where, f"a table of kind '{table.kind}' needs '{need}'"
+    if need == "model" and table.title:
+        yield (*where, "title"), "a model's tables bear the title of the model; give it there"
     if table.model:
         yield from _one_of(
             (*where, "model"), "model", table.model, [m.key for m in analysis.models]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from peerstats.data.study import Study
 from peerstats.disclosure import inspect_bytes, release
-from peerstats.errors import PeerstatsError
 from peerstats.figures import Figure
 from peerstats.pipeline.plan import Plan
 from peerstats.pipeline.record import (
@@ -19,6 +18,7 @@ from peerstats.pipeline.record import (
     software,
 )
 from peerstats.render import Document
+from peerstats.render.markdown import path
 from peerstats.report import Layout, Place, compose, render_document
 from peerstats.results import Results
 from peerstats.tables import Table
@@ -96,13 +96,11 @@ def places_of(document: Document) -> dict[str, list[str]]:
 
 def _files(plan: Plan, results: Results, data: Mapping[str, str]) -> dict[str, bytes]:
     document = compose(results, layout_of(plan, results), software())
-    files = {f"figures/{figure.key}.png": figure.png for figure in document.figures}
+    files = {path(figure): figure.png for figure in document.figures}
     for name in plan.formats:
         rendered = render_document(document, name, plan.analysis.report.template)
-        files |= {f"report{rendered.suffix}": rendered.text.encode(), **rendered.images}
+        files[f"report{rendered.suffix}"] = rendered.text.encode()
     record = as_json(results_record(results, places_of(document)))
-    if not files or b"NaN" in record:
-        raise PeerstatsError("A report without files, or a record with a number that is none.")
     files["results.json"] = record
     manifest = manifest_record(plan.digest, plan.analysis.seed, data, files)
     return {**files, "manifest.json": as_json(manifest)}

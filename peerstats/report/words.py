@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from peerstats.results import Results
 from peerstats.results.blocks import ModelBlock
 from peerstats.results.results import FitRecord
-from peerstats.results.text import Cell, Fact, Ref
+from peerstats.results.text import Cell, Ref
 
 REGRESSIONS = {
     ("binomial", "logit"): "logistic regression",
@@ -39,15 +38,10 @@ def regression(record: FitRecord) -> str:
 
 
 def estimation(results: Results, record: FitRecord) -> Cell:
-    """Name how a fit was estimated, with the number of quadrature nodes where it is known."""
-    found = re.fullmatch(r"([A-Za-z]+)[-_ ]?(\d*)", record.method)
-    name, nodes = (found[1].lower(), found[2]) if found else (record.method, "")
-    words = METHODS.get(name, record.method)
-    if results.has(f"{record.key}.nodes"):
-        return (f"{words} (", Ref(f"{record.key}.nodes"), " nodes)")
-    if name in METHODS and nodes:
-        return (f"{words} (", Fact(nodes, f"fits.{record.key}.method"), " nodes)")
-    return (words,)
+    """Name how a fit was estimated, with the number of quadrature nodes where there are any."""
+    words = METHODS.get(record.method, record.method)
+    nodes = f"{record.key}.nodes"
+    return (f"{words} (", Ref(nodes), " nodes)") if results.has(nodes) else (words,)
 
 
 def measure(block: ModelBlock, side: str = "adjusted") -> str:

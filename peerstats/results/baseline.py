@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,12 @@ class _Split:
 
 
 def baseline(
-    key: str, title: str, table: Table, variables: Sequence[Field], by: Field | None = None
+    key: str,
+    title: str,
+    table: Table,
+    variables: Sequence[Field],
+    by: Field | None = None,
+    others: Mapping[str, Field] = MappingProxyType({}),
 ) -> tuple[BaselineBlock, tuple[Number, ...]]:
     """Return Table 1 of the rows of `table`, for everybody and by the levels of `by`.
 
@@ -85,13 +91,14 @@ def baseline(
     histogram; each gets `answered`, `asked` and, by group, the standardised mean difference
     (formulas in `peerstats.results.smd`). Women without a value of `by` are in the column for
     everybody only, which a remark says. `by` itself, listed as a variable, is shown for everybody.
-    Percentages are on 0–100; a statistic of nobody is NaN. Raises UsageError for an unknown,
-    repeated or unsuitable variable, DataError for values outside the codebook's levels.
+    `others` are fields that skip rules may speak of. Percentages are on 0–100; a statistic of nobody
+    is NaN. Raises UsageError for an unknown, repeated or unsuitable variable, DataError for values
+    outside the codebook's levels.
     """
     _check_names(variables)
     split = _split(table, by)
     numbers = _women(key, split)
-    others = {field.name: field for field in variables}
+    others = {**others, **{field.name: field for field in variables}}
     rows = []
     for field in variables:
         alone = by is not None and field.name == by.name

@@ -15,7 +15,7 @@ from peerstats.effects import EFFECTS, Effect
 from peerstats.inference.estimates import Estimate, Estimates
 from peerstats.model.fit import Fit
 from peerstats.results.blocks import TermLevel
-from peerstats.results.counting import count
+from peerstats.results.counting import constant, count
 from peerstats.results.number import Kind, Number, address
 from peerstats.results.terms import Rows, TermRows
 
@@ -183,6 +183,8 @@ def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
         basis=behind.basis,
         sensitive=behind.sensitive,
     )
+    if fitted.fit.method == "agq":
+        yield constant(f"{model}.nodes", fitted.fit.nodes)
     for factor, groups in fitted.fit.groups.items():
         yield Number(
             address=f"{model}.{address(factor, 'groups')}",

@@ -63,8 +63,8 @@ class DataSection(Section):
         given = [n for n in ("synthetic", "participants") if getattr(self, n)]
         if len(given) != 1:
             raise ValueError(
-                "give one source of data, 'synthetic' (a profile) or 'participants' (a file); found "
-                + (" and ".join(given) or "none")
+                "give one source of data, 'synthetic' (a profile) or 'participants' (a file); "
+                f"found {' and '.join(given) or 'none'}"
             )
         if self.participants and not self.sites:
             raise ValueError("give 'sites' (a file with one row a site) beside 'participants'")
