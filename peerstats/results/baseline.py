@@ -91,7 +91,7 @@ def baseline(
     histogram; each gets `answered`, `asked` and, by group, the standardised mean difference
     (formulas in `peerstats.results.smd`). Women without a value of `by` are in the column for
     everybody only, which a remark says. `by` itself, listed as a variable, is shown for everybody.
-    `others` are fields that skip rules may speak of. Percentages are on 0–100; a statistic of nobody
+    `others` are fields that skip rules speak of. Percentages are on 0–100; a statistic of nobody
     is NaN. Raises UsageError for an unknown, repeated or unsuitable variable, DataError for values
     outside the codebook's levels.
     """
