@@ -7,8 +7,6 @@ standard ones (`extends = "standard"`); each line -> Field; then what only the w
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +22,9 @@ from peerstats.data.codebook import (
 )
 from peerstats.data.field_line import field_mistakes, read_field
 from peerstats.errors import Problem, UsageError, did_you_mean
+from peerstats.spec.document import read_document
+from peerstats.spec.lines import Path as TomlPath
+from peerstats.spec.lines import nearest_line
 
 STANDARD = Path(__file__).with_name("codebook.toml")
 SEVERITIES = ("error", "warn", "note", "off")
@@ -65,13 +66,11 @@ class _Source:
 
     file: str
     content: dict[str, Any]
-    lines: Mapping[tuple[str, ...], int]
+    lines: Mapping[TomlPath, int]
     problems: list[Problem] = field(default_factory=list)
 
     def say(self, *path: str, message: str) -> None:
-        line = next(
-            (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1
-        )
+        line = nearest_line(self.lines, path) or 1
         self.problems.append(Problem(message=message, file=self.file, line=line))
 
     def words(self, name: str) -> dict[str, Any]:
@@ -101,38 +100,9 @@ class _Source:
 
 
 def _read_file(path: Path) -> _Source:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        near = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        raise UsageError(f"There is no codebook '{path}'.{did_you_mean(path.name, near)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
-        raise UsageError(f"The codebook '{path}' {reason}.") from None
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+)", str(error))
-        line = int(place.group(1)) if place else None
-        said = re.sub(r"\s*\(at .*\)$", "", str(error))
-        raise UsageError(Problem(message=f"not TOML: {said}.", file=str(path), line=line)) from None
-    return _Source(
-        file=path.name if path == STANDARD else str(path), content=content, lines=_lines(text)
-    )
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Line of every section and of every entry that starts a line, by its path."""
-    found: dict[tuple[str, ...], int] = {}
-    section: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if head := re.match(r"\s*\[+\s*([^\]#]+?)\s*\]", line):
-            section = tuple(part.strip(" \"'") for part in head.group(1).split("."))
-            found.setdefault(section, number)
-        elif entry := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            path = tuple(part.strip("\"'") for part in entry.group(1).split("."))
-            found.setdefault((*section, *path), number)
-    return found
+    document = read_document(path, "codebook")
+    file = path.name if path == STANDARD else document.file
+    return _Source(file=file, content=document.content, lines=document.lines)
 
 
 # ------------------------------------------------------------------- 2. a study over the standard

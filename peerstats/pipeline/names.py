@@ -58,7 +58,7 @@ def check_names(draft: Draft, codebook: Codebook | None) -> list[Problem]:
         found += _table(("tables", index), table, analysis, codebook)
     for index, figure in enumerate(analysis.figures):
         found += _figure(("figures", index), figure, analysis)
-    return [draft.problem(where, message) for where, message in found]
+    return [draft.document.problem(where, message) for where, message in found]
 
 
 def model_formula(model: ModelSection, outcome: str) -> str:

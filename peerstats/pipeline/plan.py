@@ -77,7 +77,7 @@ def make_plan(path: Path, *, formats: Sequence[str] | None = None, only: str | N
         folder=_folder(draft, path.parent),
         policy=policy(report.profile, report.profile_reason),
         formats=report.formats,
-        digest=hashlib.sha256(draft.text.encode()).hexdigest(),
+        digest=hashlib.sha256(draft.document.text.encode()).hexdigest(),
     )
 
 
@@ -90,7 +90,7 @@ def _folder(draft: Draft, folder: Path) -> Path:
     if name not in known:
         hint = did_you_mean(name, known) or f" Known: {', '.join(known)}."
         message = f"unknown embedded study '{name}'.{hint}"
-        raise UsageError(draft.problem(("data", "embedded"), message))
+        raise UsageError(draft.document.problem(("data", "embedded"), message))
     return known[name]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -11,11 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from peerstats.errors import Problem, UsageError, did_you_mean
+from peerstats.errors import Problem, did_you_mean
 from peerstats.spec.analysis import Analysis
-from peerstats.spec.lines import Path, find_lines, nearest_line
+from peerstats.spec.document import Document, read_document
+from peerstats.spec.lines import Path
 
-LIMIT_BYTES = 1_000_000
 UNREAD = "unread"  # stands for a required name that was missing or faulty
 
 
@@ -29,13 +28,7 @@ class Draft:
 
     analysis: Analysis
     problems: tuple[Problem, ...]
-    file: str
-    text: str
-    lines: Mapping[Path, int]
-
-    def problem(self, where: Path, message: str) -> Problem:
-        """Make a problem for a place in the file."""
-        return _problem(self.file, self.lines, where, message)
+    document: Document
 
 
 def read_spec(path: FilePath) -> Draft:
@@ -43,39 +36,10 @@ def read_spec(path: FilePath) -> Draft:
 
     Raises UsageError when the file is missing, too large or not TOML.
     """
-    text = _read_text(path)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = getattr(error, "lineno", None) or _line_in(str(error))
-        message = f"this is not valid TOML: {str(error).split(' (at')[0]}"
-        raise UsageError(Problem(message=message, file=str(path), line=line)) from None
-    lines = find_lines(text)
-    analysis, faults = _validate(document)
-    return Draft(
-        analysis=analysis,
-        problems=tuple(_describe(fault, lines, str(path)) for fault in faults),
-        file=str(path),
-        text=text,
-        lines=lines,
-    )
-
-
-def _read_text(path: FilePath) -> str:
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name the analysis file in it.")
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        near = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, near)
-        raise UsageError(f"There is no analysis file {path}.{hint}") from None
-    if len(raw) > LIMIT_BYTES:
-        raise UsageError(f"{path} is larger than {LIMIT_BYTES:,} bytes; is it an analysis file?")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}).") from None
+    document = read_document(path, "analysis file")
+    analysis, faults = _validate(document.content)
+    problems = tuple(_describe(fault, document) for fault in faults)
+    return Draft(analysis=analysis, problems=problems, document=document)
 
 
 def _validate(document: dict[str, Any]) -> tuple[Analysis, list[Mapping[str, Any]]]:
@@ -128,7 +92,7 @@ def _fields_around(loc: Path) -> Mapping[str, Any]:
     return fields
 
 
-def _describe(fault: Mapping[str, Any], lines: Mapping[Path, int], file: str) -> Problem:
+def _describe(fault: Mapping[str, Any], document: Document) -> Problem:
     loc: Path = tuple(fault["loc"])
     where = ".".join(str(part) for part in loc)
     match fault["type"]:
@@ -153,18 +117,8 @@ def _describe(fault: Mapping[str, Any], lines: Mapping[Path, int], file: str) ->
             message = str(fault["ctx"]["error"])
         case _:
             message = f"'{loc[-1]}': {fault['msg'][0].lower()}{fault['msg'][1:]}"
-    return _problem(file, lines, loc, message if loc[:-1] == () else f"{where}: {message}")
+    return document.problem(loc, message if loc[:-1] == () else f"{where}: {message}")
 
 
 def _options(expected: str) -> list[str]:
     return [part for part in expected.replace(" or ", ", ").split(", ") if part]
-
-
-def _problem(file: str, lines: Mapping[Path, int], loc: Path, message: str) -> Problem:
-    return Problem(message=message, file=file, line=nearest_line(lines, loc))
-
-
-def _line_in(message: str) -> int | None:
-    words = message.split("line ")
-    digits = words[1].split(",")[0] if len(words) > 1 else ""
-    return int(digits) if digits.isdigit() else None

@@ -267,7 +267,7 @@ def test_a_key_must_be_declared(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_toml_names_the_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"own\.toml:2: not TOML"):
+    with pytest.raises(UsageError, match=r"own\.toml:2: this is not valid TOML"):
         own(tmp_path, 'name = "x"\n= 3\n')
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from peerstats.errors import UsageError
 from peerstats.spec.analysis import json_schema
-from peerstats.spec.read import LIMIT_BYTES, UNREAD, read_spec
+from peerstats.spec.document import LIMIT_BYTES
+from peerstats.spec.read import UNREAD, read_spec
 
 MINIMAL = 'title = "A study"\n[data]\nsynthetic = "border"\n'
 
