@@ -1,8 +1,8 @@
-"""Install peerstats from the lock and run it: `python start.py`, or its tests: `python start.py test`.
+"""Install peerstats from the lock and run it; `python start.py test` runs its tests.
 
-Works with nothing but Python 3.11 or later and pip, in any shell of Linux, macOS and Windows. Inside
-a virtual environment that one is used; outside, a `.venv` is made here, so nothing else on the
-machine is touched. Words after the first are handed on: `python start.py run analyses/founding.toml`.
+Works with nothing but Python 3.11 or later and pip, in any shell of Linux, macOS and Windows.
+Inside a virtual environment that one is used; outside, a `.venv` is made here, so nothing else on
+the machine is touched. Words after the job are handed on: `python start.py run founding`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ JOBS = {"run": ["-m", "peerstats.run"], "test": ["-m", "pytest"]}
 
 
 def python() -> str:
-    """Return the interpreter of the active virtual environment, or of a new one beside this file."""
+    """Return the interpreter of the active virtual environment, or of a new one here."""
     if sys.prefix != sys.base_prefix:
         return sys.executable
     folder = HERE / ".venv"
