@@ -10,42 +10,47 @@ The interval holds every τ with D(τ) ≤ χ²_1(1 − α) (Pawitan 2001, secti
 the boundary D is a half-and-half mixture of 0 and χ²_1 (Self & Liang 1987, J Am Stat Assoc 82:605),
 so an interval that starts at zero covers at least 1 − α: a little too wide, never too narrow.
 
-Search. √D is nearly linear in τ, so a bracketed secant search on it needs about six values. Each
-pl(τ) is a quasi-Newton search in a space whitened by the fit's own covariance, started from the
-last optimum, and ends at a gradient of 1e-7 standard errors.
+Search. √D is nearly linear in τ and its slope -pl'(τ)/√D comes with each value, so a bracketed
+Newton search on √D needs about four values. Each
+pl(τ) is the fit's own search (`optimise.highest`) in a space whitened by the fit's covariance,
+started from the last optimum and its modes.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from peerstats.model.engines.evaluation import Likelihood
+    from peerstats.model.engines.evaluation import Evaluation, Likelihood
+    from peerstats.model.engines.likelihood import HessianOf
+    from peerstats.model.engines.optimise import Hessian
     from peerstats.model.fit import Fit
 
 Array = NDArray[np.float64]
+Excess = Callable[[float], tuple[float, float]]  # τ -> √D(τ) - its limit, and the slope
 
 FIRST = 0.25  # where the search for the upper end starts when the estimate is zero
+MOST_STEPS = 60  # of the search for an end; halving alone would need forty
+CLOSE = 1e-7  # a Newton step in τ after which the end counts as found
 LARGEST = 16.0  # a larger standard deviation on a link scale means that there is no upper end
-FAR = 1e6  # what a point outside a link's range loses; infinity would upset the line search
-TIGHT = 1e-7  # gradient, in standard errors, at which a maximum counts as found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Profile:
-    """The likelihood with the τ at `held` given and β and the τ in `free` searched for."""
+    """The likelihood in (β, τ), of which one τ is held."""
 
     likelihood: Likelihood
+    hessian: HessianOf | None
     p: int
     held: int
-    free: tuple[int, ...]
     tau: Array  # estimates, in the problem's order
-    scale: Array  # whitens (β, free τ)
+    scale: Array  # whitens the parameters searched for; the rows of the others are zero
     best: float  # log-likelihood of the fit
 
 
@@ -53,8 +58,8 @@ class _Profile:
 class _Place:
     """Where the last search ended; only a start for the next one."""
 
-    parameters: Array
-    modes: Array = field(default_factory=lambda: np.zeros(0))
+    parameters: Array  # (β, τ)
+    modes: Array
 
 
 def profile_interval(fit: Fit, factor: str, alpha: float) -> tuple[float, float]:
@@ -65,54 +70,81 @@ def profile_interval(fit: Fit, factor: str, alpha: float) -> tuple[float, float]
     """
     if fit.family.has_dispersion:
         return math.nan, math.nan
-    from scipy import optimize, special
+    from scipy import special
 
     profile, place = _start(fit, factor)
     limit = math.sqrt(float(special.chdtri(1, alpha)))
 
-    def excess(tau: float) -> float:
-        return math.sqrt(max(2.0 * (profile.best - _maximum(profile, place, tau)), 0.0)) - limit
+    def excess(tau: float) -> tuple[float, float]:
+        value, slope = _maximum(profile, place, tau)
+        root = math.sqrt(max(2.0 * (profile.best - value), 0.0))
+        return root - limit, -slope / root if root > 0.0 else 0.0
 
     estimate = float(profile.tau[profile.held])
-    low, high = estimate, max(2.0 * estimate, FIRST)
-    while excess(high) < 0.0:
-        low, high = high, 2.0 * high
-        if high > LARGEST:
-            high = math.inf
-            break
-    if math.isfinite(high):
-        high = float(optimize.brentq(excess, low, high, xtol=1e-9))
+    upper = _upper(excess, estimate, -limit)
     lower = 0.0
-    if estimate > 0.0 and excess(0.0) > 0.0:
-        lower = float(optimize.brentq(excess, 0.0, estimate, xtol=1e-9))
-    return lower**2, high**2
+    if estimate > 0.0:
+        profile_at_zero, _ = excess(0.0)
+        if profile_at_zero > 0.0:
+            lower = _zero(excess, (estimate, -limit), (0.0, profile_at_zero))
+    return lower**2, upper**2
+
+
+def _upper(excess: Excess, estimate: float, at_estimate: float) -> float:
+    """The upper end: double a first guess until it is outside, then close in."""
+    inside, outside = (estimate, at_estimate), max(2.0 * estimate, FIRST)
+    while (found := excess(outside)[0]) < 0.0:
+        inside, outside = (outside, found), 2.0 * outside
+        if outside > LARGEST:
+            return math.inf
+    return _zero(excess, inside, (outside, found))
+
+
+def _zero(excess: Excess, inside: tuple[float, float], outside: tuple[float, float]) -> float:
+    """The zero between a point with negative and one with positive excess, (τ, excess) each.
+
+    Newton's method from the secant's point; a step that leaves the bracket is replaced by the
+    bracket's middle. The last step is not evaluated: the next error is about its square.
+    """
+    low, high = inside[0], outside[0]
+    tau = low + (high - low) * inside[1] / (inside[1] - outside[1])
+    for _ in range(MOST_STEPS):
+        value, slope = excess(tau)
+        low, high = (tau, high) if value < 0.0 else (low, tau)
+        following = tau - value / slope if slope else math.nan
+        if not min(low, high) <= following <= max(low, high):
+            following = 0.5 * (low + high)
+        if abs(following - tau) < CLOSE:
+            return following
+        tau = following
+    return tau
 
 
 def _start(fit: Fit, factor: str) -> tuple[_Profile, _Place]:
-    from peerstats.model.engines.crossed import Crossed, Crossing
-    from peerstats.model.engines.onefactor import OneFactor
+    from peerstats.model.engines.likelihood import hessian_of, likelihood_of
     from peerstats.model.engines.problem import make_problem
 
     problem = make_problem(fit.design, fit.family)
     names = [fit.design.formula.random[position].group for position in problem.order]
     sds = dict(zip(fit.varcorr["group"], fit.varcorr["sd"], strict=True))
     tau = np.array([float(sds[name]) for name in names])
-    held = names.index(factor)
+    held, p = names.index(factor), len(fit.params)
     # A second variance at zero stays there: its own slope is zero, so a search would not leave it.
-    free = tuple(k for k in range(len(names)) if k != held and tau[k] > 0)
-    single = len(names) == 1
+    free = [k for k in range(len(names)) if k != held and tau[k] > 0]
+    places = [*range(p), *(p + k for k in free)]
+    scale = np.zeros((p + len(names), len(places)))
+    scale[places] = _whitening(fit, [names[k] for k in free], tau[free])
+    likelihood = likelihood_of(problem, fit.nodes)
     profile = _Profile(
-        likelihood=OneFactor(problem=problem, nodes=fit.nodes)
-        if single
-        else Crossed(Crossing(problem)),
-        p=len(fit.params),
+        likelihood=likelihood,
+        hessian=hessian_of(likelihood),
+        p=p,
         held=held,
-        free=free,
         tau=tau,
-        scale=_whitening(fit, [names[k] for k in free], tau[list(free)]),
+        scale=scale,
         best=fit.llf,
     )
-    parameters = np.r_[np.asarray(fit.params, dtype=float), tau[list(free)]]
+    parameters = np.r_[np.asarray(fit.params, dtype=float), tau]
     return profile, _Place(parameters, np.zeros(sum(problem.sizes)))
 
 
@@ -126,27 +158,31 @@ def _whitening(fit: Fit, names: list[str], sds: Array) -> Array:
     return np.linalg.cholesky(covariance * np.outer(slopes, slopes))
 
 
-def _maximum(profile: _Profile, place: _Place, held: float) -> float:
-    """Return pl(τ) for τ = `held`, starting from `place` and leaving it at the optimum."""
-    from scipy import optimize
+def _joined(hessian: HessianOf | None, p: int) -> Hessian | None:
+    """The same Hessian as a function of (β, τ) in one vector."""
+    if hessian is None:
+        return None
 
-    start, modes = place.parameters, place.modes
-    keep = [*range(profile.p), *(profile.p + k for k in profile.free)]
+    def of_both(parameters: Array, modes: Array) -> Array:
+        return hessian(parameters[:p], parameters[p:], modes)
 
-    def falling(x: Array) -> tuple[float, Array]:
-        nonlocal modes
-        parameters = start + profile.scale @ x
-        tau = np.zeros(len(profile.tau))
-        tau[list(profile.free)] = parameters[profile.p :]
-        tau[profile.held] = held
-        found = profile.likelihood.evaluate(parameters[: profile.p], tau, modes)
-        if not found.usable:
-            return FAR - profile.best, np.zeros_like(x)
-        modes = found.modes
-        return -found.value, -(found.gradient[keep] @ profile.scale)
+    return of_both
 
-    ended = optimize.minimize(
-        falling, np.zeros(len(start)), jac=True, method="BFGS", options={"gtol": TIGHT}
+
+def _maximum(profile: _Profile, place: _Place, held: float) -> tuple[float, float]:
+    """Return pl(τ) and pl'(τ) for τ = `held`, starting from `place` and leaving it there."""
+    from peerstats.model.engines.optimise import highest
+
+    p = profile.p
+
+    def value(parameters: Array, modes: Array) -> Evaluation:
+        return profile.likelihood.evaluate(parameters[:p], parameters[p:], modes)
+
+    start = place.parameters.copy()
+    start[p + profile.held] = held
+    place.parameters, found = highest(
+        value, start, profile.scale, place.modes, _joined(profile.hessian, p)
     )
-    place.parameters, place.modes = start + profile.scale @ ended.x, modes
-    return -float(ended.fun)
+    place.modes = found.modes
+    # At the maximum over the others, pl' is the derivative in τ alone (the envelope theorem).
+    return found.value, float(found.gradient[p + profile.held])

@@ -1,7 +1,7 @@
 """Generalised linear mixed models with random intercepts: the stages of one fit.
 
     problem     rows sorted, collapsed                                   problem.py
-    likelihood  one factor (Laplace or quadrature) or several (Laplace)  onefactor.py, crossed.py
+    likelihood  one factor (Laplace or quadrature) or several (Laplace)  likelihood.py
     start       β from the model without random effects, τ from its residuals
                                                                          fixed.py
     maximise    in (β, τ); the likelihood is even in each τ, so τ needs no bound
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
-from peerstats.model.engines.crossed import Crossed, Crossing
 from peerstats.model.engines.evaluation import Evaluation, Likelihood
 from peerstats.model.engines.fixed import FixedFit, Prepared
+from peerstats.model.engines.likelihood import hessian_of, likelihood_of
 from peerstats.model.engines.onefactor import OneFactor
-from peerstats.model.engines.optimise import Optimum, maximise
+from peerstats.model.engines.optimise import Hessian, Optimum, maximise
 from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
@@ -59,18 +59,37 @@ class _Search:
     def evaluate(self, parameters: Array, modes: Array) -> Evaluation:
         beta, tau = self.split(parameters)
         found = self.likelihood.evaluate(beta, tau, modes)
-        keep = [*range(self.p), *(self.p + k for k in self.free)]
-        return Evaluation(value=found.value, gradient=found.gradient[keep], modes=found.modes)
+        gradient = found.gradient[self.places]
+        return Evaluation(value=found.value, gradient=gradient, modes=found.modes)
+
+    @property
+    def places(self) -> list[int]:
+        """Of the free parameters among (β, τ)."""
+        return [*range(self.p), *(self.p + k for k in self.free)]
+
+    @property
+    def hessian(self) -> Hessian | None:
+        """The exact Hessian in the free parameters, where the likelihood has one."""
+        whole, places = hessian_of(self.likelihood), self.places
+        if whole is None:
+            return None
+
+        def part(parameters: Array, modes: Array) -> Array:
+            return whole(*self.split(parameters), modes)[np.ix_(places, places)]
+
+        return part
 
     def run(self, beta: Array, tau: float | Array, modes: Array | None = None) -> Optimum:
         first = np.broadcast_to(np.asarray(tau, dtype=np.float64), (len(self.free),))
         start = np.zeros(sum(self.problem.sizes)) if modes is None else modes
-        return maximise(self.evaluate, np.r_[beta, first], self._scale(beta, first), start)
+        scale = self._scale(beta, first)
+        return maximise(self.evaluate, np.r_[beta, first], scale, start, self.hessian)
 
     def refine(self, found: Optimum) -> Optimum:
         """Search from an optimum of a similar likelihood, scaled by its Hessian."""
         root = np.linalg.cholesky(np.linalg.inv(found.hessian))
-        return maximise(self.evaluate, found.parameters, root, found.evaluation.modes)
+        modes = found.evaluation.modes
+        return maximise(self.evaluate, found.parameters, root, modes, self.hessian)
 
     def _scale(self, beta: Array, first: Array) -> Array:
         """S with SS' the inverse of the information about (β, τ) to be expected."""
@@ -90,10 +109,7 @@ def fit_glmm(ready: Prepared, nodes: int) -> Solution:
     The design must have random intercepts only; `peerstats.model.engines` checks that first.
     """
     problem = ready.problem
-    several = len(problem.sizes) > 1
-    likelihood: Likelihood = (
-        Crossed(Crossing(problem)) if several else OneFactor(problem=problem, nodes=nodes)
-    )
+    likelihood = likelihood_of(problem, nodes)
     everything = tuple(range(len(problem.sizes)))
     search = _Search(problem=problem, likelihood=likelihood, fixed=ready.fixed, free=everything)
     optimum, retried = _with_second_try(search)

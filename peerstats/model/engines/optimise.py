@@ -1,10 +1,18 @@
-"""Quasi-Newton, then Newton, in a whitened space, with exact gradients.
+"""Newton or quasi-Newton in a whitened space, with exact gradients.
 
 Parameters ψ = start + S x, where S S' is a first guess at the covariance of the estimates, so one
-unit of x is about one standard error and the Hessian in x is near the identity. BFGS (Nocedal &
-Wright 2006, ch. 6) brings the gradient below a thousandth of a standard error; central
-differences of the exact gradient then give the Hessian, and one or two Newton steps finish. The
-same Hessian gives the standard errors, so its accuracy is checked by the size of the last step.
+unit of x is about one standard error and the Hessian in x is near the identity.
+
+With an exact Hessian, Newton's method from the start: four or five values of the likelihood. Where
+the Hessian is not positive definite (far from the optimum, in the direction of a variance), its
+eigenvalues are replaced by their absolute values, not below a tenth, so that the step still
+descends and leaves a saddle (Nocedal & Wright 2006, section 3.4).
+
+Without one, BFGS (their chapter 6) brings the gradient below a thousandth of a standard error;
+central differences of the exact gradient then give the Hessian, and one or two Newton steps finish.
+
+The same Hessian gives the standard errors. An exact one is taken at the very end; a differenced
+one is kept when the last step was too short to change it.
 """
 
 from __future__ import annotations
@@ -20,11 +28,13 @@ from peerstats.model.engines.evaluation import Evaluation
 
 Array = NDArray[np.float64]
 Objective = Callable[[Array, Array], Evaluation]  # (parameters, modes) -> evaluation
+Hessian = Callable[[Array, Array], Array]  # (parameters, modes) -> second derivatives
 
 COARSE = 1e-3  # gradient, in standard errors, at which BFGS hands over to Newton
 FINE = 1e-6  # gradient at which the optimum counts as reached
 MOST_STEPS = 150
 LONGEST_STEP = 4.0  # standard errors
+LEAST_CURVE = 0.1  # of a direction in which the Hessian is not positive definite
 DIFFERENCE = 1e-3  # standard errors, for the Hessian
 
 
@@ -57,42 +67,107 @@ class _Space:
     objective: Objective
     start: Array
     scale: Array
+    hessian: Hessian | None
 
     def at(self, x: Array, modes: Array) -> _Point:
         found = self.objective(self.start + self.scale @ x, modes)
         return _Point(x, found, -(found.gradient @ self.scale))
 
+    def curvature(self, point: _Point) -> Array | None:
+        """The Hessian of -L in x; None without a formula or where it is not finite."""
+        if self.hessian is None or not point.evaluation.usable:
+            return None
+        found = self.hessian(self.start + self.scale @ point.x, point.evaluation.modes)
+        return -(self.scale.T @ found @ self.scale) if np.isfinite(found).all() else None
 
-def maximise(objective: Objective, start: Array, scale: Array, modes: Array) -> Optimum:
-    """Maximise from `start`; `scale` is S, `modes` the first guess at the effects."""
-    space = _Space(objective, start, scale)
-    point = space.at(np.zeros(scale.shape[1]), modes)
-    point, steps = _quasi_newton(space, point)
-    hessian = _hessian(space, point)
-    for _ in range(4):
-        step = _newton_step(hessian, point.gradient)
-        if step is None:
-            break
-        trial = space.at(point.x + step, point.evaluation.modes)
-        steps += 1
-        slack = 1e-9 * (1 + abs(point.evaluation.value))
-        if not trial.evaluation.usable or trial.evaluation.value < point.evaluation.value - slack:
-            break
-        point = trial
-        if np.abs(step).max(initial=0.0) > 1e-2:
-            hessian = _hessian(space, point)
-        if np.abs(point.gradient).max(initial=0.0) < FINE:
-            break
-    eigenvalues = np.linalg.eigvalsh(hessian)
+
+def maximise(
+    objective: Objective, start: Array, scale: Array, modes: Array, hessian: Hessian | None = None
+) -> Optimum:
+    """Maximise from `start`; `scale` is S, `modes` the first guess at the effects.
+
+    `hessian` gives the second derivatives of the log-likelihood where they have a formula.
+    """
+    space = _Space(objective, start, scale, hessian)
+    point, steps = climb(space, modes)
+    curvature = space.curvature(point)
+    if curvature is None:
+        point, curvature, more = _finish(space, point)
+        steps += more
+    eigenvalues = np.linalg.eigvalsh(curvature)
     back = np.linalg.inv(scale)
     return Optimum(
         parameters=start + scale @ point.x,
         evaluation=point.evaluation,
-        hessian=back.T @ hessian @ back,
+        hessian=back.T @ curvature @ back,
         gradient=float(np.abs(point.gradient).max(initial=0.0)),
         min_eigenvalue=float(eigenvalues.min(initial=1.0)),
         iterations=steps,
     )
+
+
+def highest(
+    objective: Objective, start: Array, scale: Array, modes: Array, hessian: Hessian | None = None
+) -> tuple[Array, Evaluation]:
+    """Maximise as `maximise` does, for the place and value only: no Hessian at the end.
+
+    A parameter whose row of S is zero stays at its start.
+    """
+    space = _Space(objective, start, scale, hessian)
+    point, _ = climb(space, modes, FINE)
+    return start + scale @ point.x, point.evaluation
+
+
+def climb(space: _Space, modes: Array, fine: float = COARSE) -> tuple[_Point, int]:
+    """Search from the start, by Newton's method to the end where the Hessian is known.
+
+    Otherwise by BFGS until the gradient is below `fine`.
+    """
+    point = space.at(np.zeros(space.scale.shape[1]), modes)
+    if space.hessian is None:
+        return _quasi_newton(space, point, fine)
+    for step in range(MOST_STEPS):
+        if np.abs(point.gradient).max(initial=0.0) < FINE:
+            return point, step
+        curvature = space.curvature(point)
+        if curvature is None:
+            return _quasi_newton(space, point, fine)
+        direction = _descent(curvature, point.gradient)
+        direction *= min(1.0, LONGEST_STEP / float(np.linalg.norm(direction)))
+        trial = _search(space, point, direction)
+        if trial is None:
+            return point, step
+        point = trial
+    return point, MOST_STEPS
+
+
+def _descent(curvature: Array, gradient: Array) -> Array:
+    """Newton's step; by absolute eigenvalues where the curvature is not downward everywhere."""
+    step = _newton_step(curvature, gradient)
+    if step is not None:
+        return step
+    values, vectors = np.linalg.eigh(curvature)
+    found: Array = -vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(values), LEAST_CURVE))
+    return found
+
+
+def _finish(space: _Space, point: _Point) -> tuple[_Point, Array, int]:
+    """Newton's steps with a differenced Hessian, which is kept after short steps."""
+    hessian = _differenced(space, point)
+    for taken in range(4):
+        step = _newton_step(hessian, point.gradient)
+        if step is None:
+            return point, hessian, taken
+        trial = space.at(point.x + step, point.evaluation.modes)
+        slack = 1e-9 * (1 + abs(point.evaluation.value))
+        if not trial.evaluation.usable or trial.evaluation.value < point.evaluation.value - slack:
+            return point, hessian, taken + 1
+        point = trial
+        if np.abs(step).max(initial=0.0) > 1e-2:
+            hessian = _differenced(space, point)
+        if np.abs(point.gradient).max(initial=0.0) < FINE:
+            return point, hessian, taken + 1
+    return point, hessian, 4
 
 
 def _newton_step(hessian: Array, gradient: Array) -> Array | None:
@@ -102,10 +177,10 @@ def _newton_step(hessian: Array, gradient: Array) -> Array | None:
         return None
 
 
-def _quasi_newton(space: _Space, point: _Point) -> tuple[_Point, int]:
+def _quasi_newton(space: _Space, point: _Point, fine: float) -> tuple[_Point, int]:
     inverse = np.eye(len(point.x))
     for step in range(MOST_STEPS):
-        if np.abs(point.gradient).max(initial=0.0) < COARSE:
+        if np.abs(point.gradient).max(initial=0.0) < fine:
             return point, step
         direction = -inverse @ point.gradient
         if direction @ point.gradient >= 0:  # lost positive definiteness: start afresh
@@ -147,14 +222,15 @@ def _update(inverse: Array, step: Array, change: Array) -> Array:
     return left @ inverse @ left.T + np.outer(step, step) / curvature
 
 
-def _hessian(space: _Space, point: _Point) -> Array:
+def _differenced(space: _Space, point: _Point) -> Array:
     """Central differences of the exact gradient, made symmetric."""
-    size = len(point.x)
+    size, modes = len(point.x), point.evaluation.modes
     rows = np.empty((size, size))
     for k in range(size):
         shift = np.zeros(size)
         shift[k] = DIFFERENCE
-        up = space.at(point.x + shift, point.evaluation.modes).gradient
-        down = space.at(point.x - shift, point.evaluation.modes).gradient
-        rows[k] = (up - down) / (2 * DIFFERENCE)
+        up = space.at(point.x + shift, modes)
+        # The modes move nearly linearly, so those below are the mirror image of those above.
+        down = space.at(point.x - shift, 2.0 * modes - up.evaluation.modes)
+        rows[k] = (up.gradient - down.gradient) / (2 * DIFFERENCE)
     return 0.5 * (rows + rows.T)

@@ -13,7 +13,7 @@ from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import prepare
 from peerstats.model.engines.glmm import fit_glmm
 from peerstats.model.engines.onefactor import OneFactor
-from peerstats.model.engines.optimise import maximise
+from peerstats.model.engines.optimise import highest, maximise
 from peerstats.model.engines.problem import collapse, make_problem
 from peerstats.model.families import FAMILIES, find_family
 from peerstats.model.fit import fit
@@ -118,6 +118,30 @@ def test_a_quadratic_is_maximised_with_its_hessian() -> None:
     assert found.reached
     np.testing.assert_allclose(found.parameters, top, atol=1e-8)
     np.testing.assert_allclose(found.hessian, hessian, rtol=1e-8)
+
+
+def test_newton_leaves_a_saddle_and_holds_what_has_no_row() -> None:
+    """L = -(x² - 1)² - (y - 3)²: from x = 0.1, where the curvature in x is upward, to x = 1."""
+
+    def hill(at: np.ndarray, modes: np.ndarray) -> Evaluation:
+        x, y = at
+        value = -((x * x - 1) ** 2) - (y - 3) ** 2
+        return Evaluation(
+            value=float(value), gradient=np.array([-4 * x * (x * x - 1), 6 - 2 * y]), modes=modes
+        )
+
+    def hessian(at: np.ndarray, modes: np.ndarray) -> np.ndarray:
+        return np.diag([4 - 12 * at[0] ** 2, -2.0])
+
+    found = maximise(hill, np.array([0.1, 0.0]), np.eye(2), np.zeros(0), hessian)
+    assert found.reached
+    np.testing.assert_allclose(found.parameters, [1.0, 3.0], atol=1e-9)
+    np.testing.assert_allclose(found.hessian, np.diag([8.0, 2.0]), rtol=1e-9)
+    only_y = np.array([[0.0], [1.0]])
+    for known in (hessian, None):
+        place, top = highest(hill, np.array([0.1, 0.0]), only_y, np.zeros(0), known)
+        np.testing.assert_allclose(place, [0.1, 3.0], atol=1e-6)
+        assert top.value == pytest.approx(-(0.99**2))
 
 
 def nearly_pure(seed: int = 1) -> pd.DataFrame:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from peerstats.model.design import build_design
 from peerstats.model.engines.crossed import Crossed, Crossing
 from peerstats.model.engines.evaluation import Likelihood
+from peerstats.model.engines.likelihood import hessian_of, likelihood_of
 from peerstats.model.engines.lmm import _Linear, _slopes
+from peerstats.model.engines.nested import Nested, is_nested
 from peerstats.model.engines.onefactor import OneFactor
 from peerstats.model.engines.problem import make_problem
 from peerstats.model.families import find_family
@@ -88,6 +90,61 @@ def test_several_factors(
     problem = make_problem(build_design(f"{outcome} ~ x + {random}", sample(seed)), family)
     beta = np.random.default_rng(seed).normal(size=2) * 0.5
     agree(*difference(Crossed(Crossing(problem)), beta, np.array(tau), sum(problem.sizes)))
+
+
+@FEW
+@given(
+    seed=st.integers(0, 10_000),
+    model=MODELS,
+    tau=st.tuples(*[st.floats(0.0, 2.0)] * 2),
+    nodes=st.sampled_from([0, 1]),
+)
+def test_hessians(seed: int, model: tuple[str, str], tau: tuple[float, float], nodes: int) -> None:
+    """Exact Hessians against fourth-order differences of the gradient; nodes 0: two factors."""
+    family = find_family(*model)
+    outcome = "count" if family.name == "poisson" else "cbind(yes, no)"
+    random = "(1 | g)" if nodes else "(1 | h/g)"
+    problem = make_problem(build_design(f"{outcome} ~ x + k + {random}", sample(seed)), family)
+    likelihood = likelihood_of(problem, max(nodes, 1))
+    hessian = hessian_of(likelihood)
+    assert hessian is not None
+    at = np.r_[np.random.default_rng(seed).normal(size=4) * 0.5, tau[: len(problem.sizes)]]
+    modes = likelihood.evaluate(at[:4], at[4:], np.zeros(sum(problem.sizes))).modes
+
+    def gradient(at: np.ndarray) -> np.ndarray:
+        return likelihood.evaluate(at[:4], at[4:], modes).gradient
+
+    numeric, h = [], 1e-3
+    for d in h * np.eye(len(at)):
+        near, far = gradient(at + d) - gradient(at - d), gradient(at + 2 * d) - gradient(at - 2 * d)
+        numeric.append((8 * near - far) / (12 * h))
+    agree(hessian(at[:4], at[4:], modes), np.array(numeric))
+
+
+@pytest.mark.parametrize("tau", [(0.8, 0.5), (0.0, 0.7), (1.2, 0.0)])
+def test_a_nested_problem_has_the_likelihood_of_the_general_one(tau: tuple[float, float]) -> None:
+    design = build_design("cbind(yes, no) ~ x + k + (1 | h/g)", sample(3))
+    problem = make_problem(design, find_family("binomial", "cloglog"))
+    assert is_nested(problem)
+    special, general = Nested(problem), Crossed(Crossing(problem))
+    beta, taus = np.array([0.1, -0.3, 0.2, 0.4]), np.array(tau)
+    ours = special.evaluate(beta, taus, np.zeros(sum(problem.sizes)))
+    theirs = general.evaluate(beta, taus, np.zeros(sum(problem.sizes)))
+    assert ours.value == pytest.approx(theirs.value, rel=1e-13)
+    np.testing.assert_allclose(ours.gradient, theirs.gradient, atol=1e-10)
+    np.testing.assert_allclose(ours.modes, theirs.modes, atol=1e-10)
+    spreads = [m.mode_sds(beta, taus, ours.modes) for m in (special, general)]
+    np.testing.assert_allclose(*spreads, rtol=1e-12)
+    for one, other in zip(*(m.information(beta, taus) for m in (special, general)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+def test_crossed_factors_are_not_taken_for_nested_ones() -> None:
+    family, data = find_family("binomial"), sample(3)
+    for random, nested in (("(1 | h/g)", True), ("(1 | g) + (1 | h)", False), ("(1 | g)", True)):
+        problem = make_problem(build_design(f"cbind(yes, no) ~ x + {random}", data), family)
+        assert is_nested(problem) == nested
+        assert (hessian_of(likelihood_of(problem, 1)) is not None) == nested
 
 
 @FEW

@@ -1,0 +1,48 @@
+"""Which likelihood a problem has, and which of them know their Hessian.
+
+    one grouping factor        onefactor.py   Laplace or quadrature
+    one nested in another      nested.py      Laplace, every block diagonal
+    several, crossed or deep   crossed.py     Laplace, a dense block for the smaller factors
+
+The first two have exact Hessians; for the third the search differences its exact gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.model.engines.crossed import Crossed, Crossing
+from peerstats.model.engines.curvature import laplace_hessian
+from peerstats.model.engines.evaluation import Likelihood
+from peerstats.model.engines.nested import Nested, is_nested
+from peerstats.model.engines.onefactor import OneFactor
+from peerstats.model.engines.problem import Problem
+
+Array = NDArray[np.float64]
+HessianOf = Callable[[Array, Array, Array], Array]  # (β, τ, modes) -> d²L in (β, τ)
+
+
+def likelihood_of(problem: Problem, nodes: int) -> Likelihood:
+    """Return the likelihood of a problem; `nodes` > 1 needs a single grouping factor."""
+    if len(problem.sizes) == 1:
+        return OneFactor(problem=problem, nodes=nodes)
+    return Nested(problem) if is_nested(problem) else Crossed(Crossing(problem))
+
+
+def hessian_of(likelihood: Likelihood) -> HessianOf | None:
+    """Return the exact Hessian of the log-likelihood, or None where there is no formula for it."""
+    if isinstance(likelihood, OneFactor) and likelihood.nodes == 1:
+        likelihood = Nested(likelihood.problem)
+    if not isinstance(likelihood, Nested):
+        return None
+    nested = likelihood
+
+    def hessian(beta: Array, tau: Array, modes: Array) -> Array:
+        fixed = nested.problem.X @ beta + nested.problem.offset
+        size = len(beta) + len(tau)
+        return laplace_hessian(nested, nested.at(fixed, nested.both(tau), modes))[:size, :size]
+
+    return hessian
