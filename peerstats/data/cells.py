@@ -79,7 +79,8 @@ def _why_not_a_number(text: str, decimal: str) -> str:
         other = "," if decimal == "." else "."
         return (
             f"digits with '{other}' or another mark that was not declared (if it is the decimal "
-            'mark or groups digits, say so in the codebook: decimal = "," or thousands = ",")'
+            'mark or groups digits, say so in the codebook: decimal = "," or thousands = ","; a '
+            "decimal mark of all files in [data])"
         )
     if any(char.isdigit() and not char.isascii() for char in text):
         return "digits other than 0 to 9"

@@ -103,7 +103,8 @@ def _pointer(table: Table, column: str, target: str, parent: pd.Series) -> list[
         found.append(_problem(table, column, message))
     if unknown.any():
         message = (
-            f"{int(unknown.sum())} of {total} rows name a key that is not in table '{target}'."
+            f"{int(unknown.sum())} of {total} rows name a key that is not in table '{target}'. "
+            "Correct them, or add its row there."
         )
         found.append(_problem(table, column, message))
     return found

@@ -228,7 +228,10 @@ def _consistent(
 
 def _problem(finding: Finding) -> Problem:
     return Problem(
-        message=f"{RULES[finding.rule].title}; {finding.count} of {finding.checked} rows fail",
+        message=(
+            f"{RULES[finding.rule].title}; {finding.count} of {finding.checked} rows fail. Correct "
+            f'them, or leave these women out: exclude = ["{finding.rule}"] in [data].'
+        ),
         table=finding.table,
         column=", ".join(finding.columns) or None,
         code=finding.rule,

@@ -11,7 +11,7 @@ import pandas as pd
 from peerstats.data.codebook import Codebook, Field
 from peerstats.data.linked import first_visits, link, positions
 from peerstats.data.study import Study, Table
-from peerstats.errors import DataError, UsageError, did_you_mean
+from peerstats.errors import DataError, Problem, UsageError, did_you_mean
 
 UNITS = ("participants", "visits")
 
@@ -106,10 +106,12 @@ def _check_names(wanted: Sequence[str], rows: Table, codebook: Codebook) -> None
         if name in there:
             continue
         if name in codebook.fields:
-            raise DataError(
-                f"The study has no values of '{name}' ({codebook.fields[name].label}): its column "
+            field = codebook.fields[name]
+            message = (
+                f"The study has no values of '{name}' ({field.label}): its column "
                 "is not in the data and cannot be derived from what is."
             )
+            raise DataError(Problem(message=message, table=field.table, column=field.column))
         raise UsageError(f"Unknown variable '{name}'.{did_you_mean(name, there)}")
 
 

@@ -63,7 +63,7 @@ def type_table(
         column = _type_column(frame[item.name], item, decimal)
         given = int((column.codes == "").sum())
         for reason, count in column.wrong.items():
-            message = f"{reason}: {count} of {given} values."
+            message = f"{reason}: {count} of {given} values.{_way_out(reason)}"
             problems.append(Problem(message=message, table=name, column=item.column))
         if column.adjusted:
             notes.append(
@@ -83,6 +83,18 @@ def type_table(
     return Typing(
         table=table, problems=tuple(problems), findings=tuple(findings), notes=tuple(notes)
     )
+
+
+def _way_out(reason: str) -> str:
+    """What to declare where cells are well written, only not as the codebook says."""
+    if reason.startswith(("none of the levels", "not a list of the levels")):
+        return (
+            ' Declare other words in your codebook: aliases = { "word" = "level" }, or '
+            'missing = { "word" = ".r" }.'
+        )
+    if reason == "not a number":
+        return ' If they are words for no answer, declare them: missing = { "word" = ".r" }.'
+    return ""
 
 
 def _type_column(text: pd.Series, item: Field, decimal: str | None) -> _Column:

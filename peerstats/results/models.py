@@ -38,6 +38,8 @@ from peerstats.results.number import Number, address
 from peerstats.results.results import FitRecord
 from peerstats.results.terms import TermRows, empty_cells, prepared, term_rows
 
+OR_REPORT = 'To have the report say so instead, give the model if_not_estimable = "report".'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
@@ -215,12 +217,14 @@ def _attempt(case: _Case, key: str, text: str) -> Fitted | Mark:
         )
     except ModelError as problem:
         if request.if_not_estimable == "stop":
-            raise ModelError(f"Model '{key}' ({text}): {problem}") from problem
+            raise ModelError(f"Model '{key}' ({text}): {problem} {OR_REPORT}") from problem
         return Mark(where=key, sort="not_estimable", sentence=f"Not estimable: {problem}")
     if not fitted.converged:
         sentence = "The fit did not converge, so its numbers are not shown."
         if request.if_not_estimable == "stop":
-            raise ModelError(f"Model '{key}' ({text}) did not converge.", *fitted.messages)
+            raise ModelError(
+                f"Model '{key}' ({text}) did not converge. {OR_REPORT}", *fitted.messages
+            )
         return Mark(where=key, sort="not_converged", sentence=sentence)
     estimates = infer(fitted, sites=case.sites)
     # The table shows the random part of the null and the adjusted model only.

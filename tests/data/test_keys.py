@@ -52,7 +52,7 @@ def test_an_unknown_site_is_counted() -> None:
     women = {**WOMEN, "site_id": ["tapachula", "Canaria"]}
     assert refusals(participants=women) == [
         "table 'participants', column 'site_id': "
-        "1 of 2 rows name a key that is not in table 'sites'."
+        "1 of 2 rows name a key that is not in table 'sites'. Correct them, or add its row there."
     ]
 
 

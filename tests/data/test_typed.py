@@ -78,9 +78,12 @@ def test_problems_are_counted_by_reason_and_hold_no_value(standard: Codebook) ->
         standard, age=["Canaria", "x", "130", "30"], ever_deported=["quizá", "1", "1", "1"]
     )
     assert [str(problem) for problem in made.problems] == [
-        "table 'participants', column 'age': not a number: 2 of 4 values.",
+        "table 'participants', column 'age': not a number: 2 of 4 values. If they are words "
+        'for no answer, declare them: missing = { "word" = ".r" }.',
         "table 'participants', column 'age': outside the range 10 to 110 years: 1 of 4 values.",
-        "table 'participants', column 'ever_deported': none of the levels 0, 1: 1 of 4 values.",
+        "table 'participants', column 'ever_deported': none of the levels 0, 1: 1 of 4 values. "
+        'Declare other words in your codebook: aliases = { "word" = "level" }, or missing = '
+        '{ "word" = ".r" }.',
     ]
 
 
