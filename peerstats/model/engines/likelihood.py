@@ -20,6 +20,7 @@ from peerstats.model.engines.evaluation import Likelihood
 from peerstats.model.engines.nested import Nested, is_nested
 from peerstats.model.engines.onefactor import OneFactor
 from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.quadrature import quadrature_hessian
 
 Array = NDArray[np.float64]
 HessianOf = Callable[[Array, Array, Array], Array]  # (β, τ, modes) -> d²L in (β, τ)
@@ -34,12 +35,15 @@ def likelihood_of(problem: Problem, nodes: int) -> Likelihood:
 
 def hessian_of(likelihood: Likelihood) -> HessianOf | None:
     """Return the exact Hessian of the log-likelihood, or None where there is no formula for it."""
-    if isinstance(likelihood, OneFactor) and likelihood.nodes == 1:
+    if isinstance(likelihood, OneFactor):
+        if likelihood.nodes > 1:
+            model = likelihood
+            return lambda beta, tau, modes: quadrature_hessian(model, beta, float(tau[0]), modes)
         likelihood = Nested(likelihood.problem)
-    if not isinstance(likelihood, Nested):
-        return None
-    nested = likelihood
+    return _laplace(likelihood) if isinstance(likelihood, Nested) else None
 
+
+def _laplace(nested: Nested) -> HessianOf:
     def hessian(beta: Array, tau: Array, modes: Array) -> Array:
         fixed = nested.problem.X @ beta + nested.problem.offset
         size = len(beta) + len(tau)

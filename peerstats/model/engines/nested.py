@@ -118,24 +118,26 @@ class Nested:
         return np.add.reduceat(x, self.problem.starts)
 
     @cached_property
-    def _ends(self) -> tuple[Codes, Codes]:
-        return np.arange(self.problem.n), np.append(self.problem.starts, self.problem.n)
+    def _tables(self) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """Incidence of venues (rows of the table) in rows of data, and of sites in venues."""
+        # Products with these sum the rows of a matrix several times faster than reduceat does.
+        n, venues = self.problem.n, len(self.parent)
+        first = (np.ones(n), (self.problem.codes[0], np.arange(n)))
+        second = (np.ones(venues), (self.parent, np.arange(venues)))
+        return (
+            sparse.csr_matrix(first, shape=(venues, n)),
+            sparse.csr_matrix(second, shape=(self.sites, venues)),
+        )
 
     def weighted_x(self, weight: Array) -> Array:
         """Σ ω_i x_i within each venue, (venues, p)."""
-        # As a sparse product: several times faster than reduceat over the rows of a matrix.
-        size = (len(self.problem.starts), self.problem.n)
-        return np.asarray(sparse.csr_matrix((weight, *self._ends), shape=size) @ self.problem.X)
+        return np.asarray(self._tables[0] @ (self.problem.X * weight[:, None]))
 
     def by_site(self, x: Array) -> Array:
         """Sums over the venues of each site, of a vector or of each column."""
         if x.ndim == 1:
             return np.asarray(np.bincount(self.parent, x, self.sites), dtype=np.float64)
-        # One bincount for all columns: site s and column k share the cell s * columns + k.
-        columns = x.shape[1]
-        cells = (self.parent * columns)[:, None] + np.arange(columns)
-        sums = np.bincount(cells.ravel(), x.ravel(), self.sites * columns)
-        return np.asarray(sums.reshape(-1, columns), dtype=np.float64)
+        return np.asarray(self._tables[1] @ x)
 
     def spread(self, tau: tuple[float, float], v: Array, u: Array) -> Array:
         """Each venue's effect τ_1 v_j + τ_2 u_s."""

@@ -25,7 +25,9 @@ r̄_i - ½ α W'_i - t τ W_i for β, where r̄_i = Σ_q p_q r_i(z_q).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,7 @@ from peerstats.model.engines.evaluation import (
 from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
 BLOCK = 400_000  # rows x nodes held at a time
 
 
@@ -172,11 +175,79 @@ def _at_mode(at: Modes) -> NodeSums:
     )
 
 
+@cache
+def rule(nodes: int) -> tuple[Array, Array]:
+    """Nodes √2 g and log(w exp(g²)) of Gauss-Hermite quadrature."""
+    g, w = np.polynomial.hermite.hermgauss(nodes)
+    return np.sqrt(2.0) * g, np.log(w) + g * g
+
+
+def group_blocks(model: OneFactor) -> Iterator[slice]:
+    """Whole groups, as many at a time as keep nodes x rows bounded."""
+    problem = model.problem
+    ends = np.append(problem.starts[1:], problem.n)
+    first = 0
+    while first < len(ends):
+        limit = problem.starts[first] + BLOCK // model.nodes
+        last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
+        yield slice(first, last)
+        first = last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NodeBlock:
+    """Some groups at all nodes; the first axis is the nodes'."""
+
+    groups: slice
+    rows: slice
+    starts: Codes  # of the groups, within `rows`
+    code: Codes
+    s: Array
+    z: Array
+    r: Array
+    w: Array
+    r_sum: Array
+    p: Array  # node weights, summing to 1 in each group
+    value: Array
+
+
+def at_nodes(
+    model: OneFactor, modes: tuple[Array, Array], fixed: Array, tau: float, groups: slice
+) -> NodeBlock:
+    """Weigh the nodes of some groups; `modes` are v and H."""
+    problem = model.problem
+    v, H = modes[0][groups], modes[1][groups]
+    gamma, log_weight = rule(model.nodes)
+    starts = problem.starts[groups]
+    end = problem.starts[groups.stop] if groups.stop < len(modes[0]) else problem.n
+    rows = slice(starts[0], end)
+    code = problem.codes[0][rows] - groups.start
+    starts = starts - starts[0]
+    s = H**-0.5
+    z = v + s * gamma[:, None]
+    eta = fixed[rows] + tau * z[:, code]
+    kernel, r, w = problem.family.slopes(problem.y[rows], eta, problem.m[rows])
+    terms = log_weight[:, None] + np.add.reduceat(kernel, starts, axis=1) - 0.5 * z * z
+    top = terms.max(axis=0)
+    p = np.exp(terms - top)
+    total = p.sum(axis=0)
+    return NodeBlock(
+        groups=groups,
+        rows=rows,
+        starts=starts,
+        code=code,
+        s=s,
+        z=z,
+        r=r,
+        w=w,
+        r_sum=np.add.reduceat(r, starts, axis=1),
+        p=p / total,
+        value=top + np.log(total) + np.log(s) - 0.5 * np.log(np.pi),
+    )
+
+
 def _at_nodes(model: OneFactor, at: Modes, fixed: Array, tau: float) -> NodeSums:
     """All nodes, a block of whole groups at a time so that memory stays bounded."""
-    problem = model.problem
-    g, w = np.polynomial.hermite.hermgauss(model.nodes)
-    log_weight = np.log(w) + g * g
     sums = NodeSums(
         value=np.empty_like(at.v),
         r_bar=np.empty_like(fixed),
@@ -184,43 +255,13 @@ def _at_nodes(model: OneFactor, at: Modes, fixed: Array, tau: float) -> NodeSums
         c1=np.empty_like(at.v),
         kappa=np.empty_like(at.v),
     )
-    ends = np.append(problem.starts[1:], problem.n)
-    first = 0
-    while first < len(at.v):
-        limit = problem.starts[first] + BLOCK // model.nodes
-        last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
-        _fill_block(model, at, (fixed, tau, g, log_weight), slice(first, last), sums)
-        first = last
+    gamma = rule(model.nodes)[0][:, None]
+    for groups in group_blocks(model):
+        block = at_nodes(model, (at.v, at.H), fixed, tau, groups)
+        slope = block.p * (tau * block.r_sum - block.z)
+        sums.value[groups] = block.value
+        sums.r_bar[block.rows] = np.einsum("qi,qi->i", block.p[:, block.code], block.r)
+        sums.z_r[groups] = (block.p * block.z * block.r_sum).sum(axis=0)
+        sums.c1[groups] = slope.sum(axis=0)
+        sums.kappa[groups] = 1.0 + block.s * (gamma * slope).sum(axis=0)
     return sums
-
-
-def _fill_block(
-    model: OneFactor,
-    at: Modes,
-    rule: tuple[Array, float, Array, Array],
-    groups: slice,
-    sums: NodeSums,
-) -> None:
-    problem = model.problem
-    fixed, tau, g, log_weight = rule
-    starts = problem.starts[groups]
-    end = problem.starts[groups.stop] if groups.stop < len(at.v) else problem.n
-    rows = slice(starts[0], end)
-    code = problem.codes[0][rows] - groups.start
-    s = at.H[groups] ** -0.5
-    z = at.v[groups] + np.sqrt(2.0) * s * g[:, None]  # (nodes, groups)
-    eta = fixed[rows] + tau * z[:, code]
-    kernel, r, _ = problem.family.slopes(problem.y[rows], eta, problem.m[rows])
-    r_sum = np.add.reduceat(r, starts - starts[0], axis=1)
-    h = np.add.reduceat(kernel, starts - starts[0], axis=1) - 0.5 * z * z
-    terms = log_weight[:, None] + h
-    top = terms.max(axis=0)
-    p = np.exp(terms - top)
-    total = p.sum(axis=0)
-    p /= total
-    slope = p * (tau * r_sum - z)
-    sums.value[groups] = top + np.log(total) + np.log(s) - 0.5 * np.log(np.pi)
-    sums.r_bar[rows] = np.einsum("qi,qi->i", p[:, code], r)
-    sums.z_r[groups] = (p * z * r_sum).sum(axis=0)
-    sums.c1[groups] = slope.sum(axis=0)
-    sums.kappa[groups] = 1.0 + s * np.sqrt(2.0) * (g[:, None] * slope).sum(axis=0)

@@ -34,6 +34,7 @@ COARSE = 1e-3  # gradient, in standard errors, at which BFGS hands over to Newto
 FINE = 1e-6  # gradient at which the optimum counts as reached
 MOST_STEPS = 150
 LONGEST_STEP = 4.0  # standard errors
+LEAST_EIGENVALUE = 1e-6  # of a Hessian that counts as positive definite
 LEAST_CURVE = 0.1  # of a direction in which the Hessian is not positive definite
 DIFFERENCE = 1e-3  # standard errors, for the Hessian
 
@@ -52,7 +53,7 @@ class Optimum:
     @property
     def reached(self) -> bool:
         """True at a maximum: gradient zero, curvature downward in every direction."""
-        return self.gradient < 1e-4 and self.min_eigenvalue > 1e-6
+        return self.gradient < 1e-4 and self.min_eigenvalue > LEAST_EIGENVALUE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,13 +127,18 @@ def climb(space: _Space, modes: Array, fine: float = COARSE) -> tuple[_Point, in
     point = space.at(np.zeros(space.scale.shape[1]), modes)
     if space.hessian is None:
         return _quasi_newton(space, point, fine)
+    return _newton(space, point, fine)
+
+
+def _newton(space: _Space, point: _Point, fine: float) -> tuple[_Point, int]:
+    """Newton's method to the end; BFGS until `fine` from where the Hessian is not finite."""
     for step in range(MOST_STEPS):
         if np.abs(point.gradient).max(initial=0.0) < FINE:
             return point, step
         curvature = space.curvature(point)
         if curvature is None:
             return _quasi_newton(space, point, fine)
-        direction = _descent(curvature, point.gradient)
+        direction = -_downward(curvature) @ point.gradient
         direction *= min(1.0, LONGEST_STEP / float(np.linalg.norm(direction)))
         trial = _search(space, point, direction)
         if trial is None:
@@ -141,14 +147,13 @@ def climb(space: _Space, modes: Array, fine: float = COARSE) -> tuple[_Point, in
     return point, MOST_STEPS
 
 
-def _descent(curvature: Array, gradient: Array) -> Array:
-    """Newton's step; by absolute eigenvalues where the curvature is not downward everywhere."""
-    step = _newton_step(curvature, gradient)
-    if step is not None:
-        return step
+def _downward(curvature: Array) -> Array:
+    """The Hessian's inverse; by absolute eigenvalues where it is not positive definite."""
     values, vectors = np.linalg.eigh(curvature)
-    found: Array = -vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(values), LEAST_CURVE))
-    return found
+    if values[0] <= LEAST_EIGENVALUE:
+        values = np.maximum(np.abs(values), LEAST_CURVE)
+    inverse: Array = (vectors / values) @ vectors.T
+    return inverse
 
 
 def _finish(space: _Space, point: _Point) -> tuple[_Point, Array, int]:

@@ -97,7 +97,7 @@ def test_several_factors(
     seed=st.integers(0, 10_000),
     model=MODELS,
     tau=st.tuples(*[st.floats(0.0, 2.0)] * 2),
-    nodes=st.sampled_from([0, 1]),
+    nodes=st.sampled_from([0, 1, 2, 9]),
 )
 def test_hessians(seed: int, model: tuple[str, str], tau: tuple[float, float], nodes: int) -> None:
     """Exact Hessians against fourth-order differences of the gradient; nodes 0: two factors."""
