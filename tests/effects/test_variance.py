@@ -74,6 +74,43 @@ def test_two_factors_are_profiled_one_at_a_time():
     assert venue.method == "Wald interval on the logarithm of the standard deviation"
 
 
+def test_ends_do_not_depend_on_how_the_profile_is_climbed(herds, monkeypatch):
+    """Newton's method with exact Hessians, and BFGS as for crossed factors, find the same ends."""
+    nested = fit("y ~ x + (1 | site_id/venue_id)", two_levels(venues=0.9, sites=0.25))
+    cases = [(herds, "herd"), (nested, "site_id"), (nested, nested.varcorr["group"].iloc[-1])]
+    exact = [profile_interval(fitted, factor, 0.05) for fitted, factor in cases]
+    monkeypatch.setattr("peerstats.model.engines.likelihood.hessian_of", lambda likelihood: None)
+    climbed = [profile_interval(fitted, factor, 0.05) for fitted, factor in cases]
+    np.testing.assert_allclose(np.sqrt(exact), np.sqrt(climbed), atol=1e-7)
+
+
+def test_two_crossed_factors_have_profile_ends():
+    data = two_levels(venues=0.6, sites=0.5).assign(month=np.arange(720) % 7)
+    fitted = fit("y ~ x + (1 | site_id) + (1 | month)", data)
+    (low, high), variance = profile_interval(fitted, "site_id", 0.05), fitted.varcorr["variance"]
+    assert 0.0 < low < variance[0] < high
+
+    def loss(sd):
+        # Half of D at a given sd of the sites, by a search without our optimiser.
+        from scipy import optimize
+
+        from peerstats.model.engines.likelihood import likelihood_of
+        from peerstats.model.engines.problem import make_problem
+
+        problem = make_problem(fitted.design, fitted.family)
+        likelihood, zeros = likelihood_of(problem, 1), np.zeros(sum(problem.sizes))
+        assert problem.order == (0, 1)
+
+        def falling(at):
+            return -likelihood.evaluate(at[:2], np.array([sd, at[2]]), zeros).value
+
+        start = np.r_[fitted.params, fitted.varcorr["sd"][1]]
+        return fitted.llf + optimize.minimize(falling, start, tol=1e-9).fun
+
+    for end in (low, high):
+        assert 2.0 * loss(math.sqrt(end)) == pytest.approx(3.841458820694124, abs=1e-4)
+
+
 def test_a_small_gaussian_variance_has_an_interval_cut_at_zero():
     rng = np.random.default_rng(23)
     site = np.repeat(np.arange(12), 60)

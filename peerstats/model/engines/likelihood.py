@@ -36,10 +36,8 @@ def likelihood_of(problem: Problem, nodes: int) -> Likelihood:
 def hessian_of(likelihood: Likelihood) -> HessianOf | None:
     """Return the exact Hessian of the log-likelihood, or None where there is no formula for it."""
     if isinstance(likelihood, OneFactor):
-        if likelihood.nodes > 1:
-            model = likelihood
-            return lambda beta, tau, modes: quadrature_hessian(model, beta, float(tau[0]), modes)
-        likelihood = Nested(likelihood.problem)
+        nested = Nested(likelihood.problem)
+        return _laplace(nested) if likelihood.nodes == 1 else _quadrature(likelihood, nested)
     return _laplace(likelihood) if isinstance(likelihood, Nested) else None
 
 
@@ -48,5 +46,13 @@ def _laplace(nested: Nested) -> HessianOf:
         fixed = nested.problem.X @ beta + nested.problem.offset
         size = len(beta) + len(tau)
         return laplace_hessian(nested, nested.at(fixed, nested.both(tau), modes))[:size, :size]
+
+    return hessian
+
+
+def _quadrature(model: OneFactor, nested: Nested) -> HessianOf:
+    def hessian(beta: Array, tau: Array, modes: Array) -> Array:
+        fixed = nested.problem.X @ beta + nested.problem.offset
+        return quadrature_hessian(model, nested, nested.at(fixed, nested.both(tau), modes))
 
     return hessian

@@ -122,8 +122,9 @@ class Nested:
         """Incidence of venues (rows of the table) in rows of data, and of sites in venues."""
         # Products with these sum the rows of a matrix several times faster than reduceat does.
         n, venues = self.problem.n, len(self.parent)
-        first = (np.ones(n), (self.problem.codes[0], np.arange(n)))
-        second = (np.ones(venues), (self.parent, np.arange(venues)))
+        first = (np.ones(n), np.arange(n), np.append(self.problem.starts, n))
+        ends = np.cumsum(np.bincount(self.parent, minlength=self.sites))
+        second = (np.ones(venues), np.argsort(self.parent, kind="stable"), np.append(0, ends))
         return (
             sparse.csr_matrix(first, shape=(venues, n)),
             sparse.csr_matrix(second, shape=(self.sites, venues)),

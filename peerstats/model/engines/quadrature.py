@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerstats.model.engines.curvature import Moments, fourth, moments, move
-from peerstats.model.engines.nested import Nested
+from peerstats.model.engines.nested import Nested, State
 from peerstats.model.engines.onefactor import NodeBlock, OneFactor, at_nodes, group_blocks, rule
 
 Array = NDArray[np.float64]
@@ -39,42 +39,53 @@ class _Shift:
     """First derivatives in (β, τ) by groups, each (groups, p + 1)."""
 
     tau: float
-    v: Array
-    H: Array
+    H: Array  # (groups,), no derivative
     dv: Array
     ds: Array
-    dW: Array
-    dR: Array
-    dH: Array
+    weights: Array  # dW
+    scores: Array  # dR
+    bends: Array  # dH
     B: Array
     delta: Array
 
 
-def quadrature_hessian(model: OneFactor, beta: Array, tau: float, modes: Array) -> Array:
-    """Return d²L in (β, τ), (p + 1, p + 1), at the modes."""
-    problem, nested = model.problem, Nested(model.problem)
-    fixed = problem.X @ beta + problem.offset
-    at = nested.at(fixed, (tau, 0.0), modes)
-    one = moments(nested, at.w)
-    two = moments(nested, problem.family.third(problem.y, at.eta, problem.m))
-    motion = move(nested, at, one)
-    W, H = at.factored.W, at.factored.D
-    dW, dR = two.sums(motion.total)[:, :-1], -one.sums(motion.total)[:, :-1]
-    dH = tau * tau * dW
-    dH[:, -1] += 2.0 * tau * W
-    ds = dH * (-0.5 * H**-1.5)[:, None]
-    delta = tau * ds
-    delta[:, -1] += H**-0.5
-    dv, B = motion.modes[0][:, :-1], motion.total[:, :-1]
-    shift = _Shift(tau=tau, v=at.v, H=H, dv=dv, ds=ds, dW=dW, dR=dR, dH=dH, B=B, delta=delta)
+def quadrature_hessian(model: OneFactor, nested: Nested, at: State) -> Array:
+    """Return d²L in (β, τ), (p + 1, p + 1); `at` is `nested` at the modes, with τ_2 = 0."""
+    problem, tau = model.problem, at.factored.tau[0]
+    third = problem.family.third(problem.y, at.eta, problem.m)
+    sums = tuple(moments(nested, rows) for rows in (at.w, third, fourth(nested, at)))
+    shift = _shift(nested, at, sums)
+    # Without the effects, which at the nodes are others.
+    fixed = at.eta - tau * at.v[problem.codes[0]]
     total = np.zeros((problem.X.shape[1] + 1,) * 2)
     slopes = np.zeros((2, len(at.v)))
     for groups in group_blocks(model):
-        block = at_nodes(model, (at.v, H), fixed, tau, groups)
+        block = at_nodes(model, (at.v, shift.H), fixed, tau, groups)
         total += _node_part(model, block, shift, slopes)
-    three = moments(nested, fourth(nested, at))
-    total += _mode_part(nested, shift, (one, two, three), slopes)
+    total += _mode_part(nested, shift, sums, slopes)
     return 0.5 * (total + total.T)
+
+
+def _shift(nested: Nested, at: State, sums: tuple[Moments, ...]) -> _Shift:
+    motion = move(nested, at, sums[0])
+    tau, H = at.factored.tau[0], at.factored.D
+    by_W = sums[1].sums(motion.total)[:, :-1]
+    by_H = tau * tau * by_W
+    by_H[:, -1] += 2.0 * tau * at.factored.W
+    ds = by_H * (-0.5 * H**-1.5)[:, None]
+    delta = tau * ds
+    delta[:, -1] += H**-0.5
+    return _Shift(
+        tau=tau,
+        H=H,
+        dv=motion.modes[0][:, :-1],
+        ds=ds,
+        weights=by_W,
+        scores=-sums[0].sums(motion.total)[:, :-1],
+        bends=by_H,
+        B=motion.total[:, :-1],
+        delta=delta,
+    )
 
 
 def _node_part(model: OneFactor, block: NodeBlock, shift: _Shift, slopes: Array) -> Array:
@@ -107,9 +118,7 @@ def _node_part(model: OneFactor, block: NodeBlock, shift: _Shift, slopes: Array)
     return total + total.T + spread
 
 
-def _mode_part(
-    nested: Nested, shift: _Shift, sums: tuple[Moments, Moments, Moments], slopes: Array
-) -> Array:
+def _mode_part(nested: Nested, shift: _Shift, sums: tuple[Moments, ...], slopes: Array) -> Array:
     """c1 d²v̂ + ω d²H + (½ + ¾ s c2) dH dH'/H², summed over groups."""
     one, two, three = sums
     X, code, tau, H = nested.problem.X, nested.problem.codes[0], shift.tau, shift.H
@@ -124,9 +133,9 @@ def _mode_part(
     )
     total = both.form(shift.B)
     total[:-1, :-1] += X.T @ (X * both.rows[:, None])
-    total += shift.dH.T @ (shift.dH * ((0.5 + 0.75 * bend) / H**2)[:, None])
-    turning = y @ shift.dR + (above * two.total - below * one.total) @ shift.dv
-    turning += 2.0 * tau * omega @ shift.dW
+    total += shift.bends.T @ (shift.bends * ((0.5 + 0.75 * bend) / H**2)[:, None])
+    turning = y @ shift.scores + (above * two.total - below * one.total) @ shift.dv
+    turning += 2.0 * tau * omega @ shift.weights
     total[-1] += turning
     total[:, -1] += turning
     total[-1, -1] += 2.0 * omega @ one.total
