@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 MISSING = "–"
 WITHHELD = "[c]"
@@ -25,8 +25,9 @@ def fixed(value: float, digits: int) -> str:
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    text = f"{abs(rounded):,}"
+    wide = Context(prec=400)  # holds every double; the default of 28 digits refuses 1e27
+    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, wide)
+    text = f"{rounded.copy_abs():,}"
     return f"{MINUS}{text}" if rounded < 0 else text
 
 
@@ -53,7 +54,7 @@ def ratio(value: float) -> str:
         return MISSING
     if 0 < value < 0.01:
         return "<0.001" if value < 0.001 else fixed(value, 3)
-    if value >= 1000:
+    if value >= 999.5:  # what would round to 1,000 is beyond 999 too
         return ">999"
     return fixed(value, 2 if value < 9.995 else 1 if value < 99.95 else 0)
 

@@ -25,6 +25,7 @@ from peerstats.results.formats import FORMATS, MINUS, fixed, p_value, ratio, sho
         (math.nan, 1, "–"),
         (math.inf, 1, "∞"),
         (-math.inf, 1, "−∞"),
+        (1e27, 2, "1" + 9 * ",000" + ".00"),  # more digits than decimal keeps by itself
     ],
 )
 def test_fixed_rounds_half_up_as_journals_do(value: float, digits: int, text: str) -> None:
@@ -58,6 +59,8 @@ def test_p_values(value: float, text: str) -> None:
         (9.995, "10.0"),
         (12.34, "12.3"),
         (99.94, "99.9"),
+        (999.4, "999"),
+        (999.5, ">999"),  # not "1,000", which is more than what is above it
         (99.95, "100"),
         (234.5, "235"),
         (1e6, ">999"),
