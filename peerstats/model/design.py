@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from peerstats.errors import DataError, ModelError, Problem, UsageError, did_you_mean
 from peerstats.model.columns import Column, Recipe, check_columns, make_matrix
 from peerstats.model.formula import Formula, parse_formula
-from peerstats.model.transforms import evaluate
+from peerstats.model.transforms import Memory, evaluate
 from peerstats.model.tree import Name, Node, names_in
 from peerstats.model.variables import (
     Values,
@@ -103,6 +103,8 @@ def build_design(formula: Formula | str, frame: Any, weights: Weights | None = N
     y, trials = _read_outcome(formula, used)
     X, recipe = make_matrix(formula.fixed, columns, len(used))
     check_columns(X, recipe.columns)
+    memory = dict(recipe.memory)
+    offset = read_offset(formula, columns, memory, learn=True)
     return Design(
         formula=formula,
         y=_frozen(y),
@@ -111,10 +113,10 @@ def build_design(formula: Formula | str, frame: Any, weights: Weights | None = N
         X=_frozen(X),
         columns=recipe.columns,
         groups=MappingProxyType(_read_groups(formula, used)),
-        offset=read_offset(formula, columns),
+        offset=offset,
         n_start=len(data),
         dropped=dropped,
-        recipe=recipe,
+        recipe=replace(recipe, memory=MappingProxyType(memory)),
         rows=kept,
         messages=_single_rows(recipe, columns),
     )
@@ -218,13 +220,15 @@ def _read_outcome(
     return y / trials, trials
 
 
-def read_offset(formula: Formula, columns: Mapping[str, Values]) -> NDArray[np.float64] | None:
-    """Return the sum of the formula's offsets, or None."""
+def read_offset(
+    formula: Formula, columns: Mapping[str, Values], memory: Memory, *, learn: bool
+) -> NDArray[np.float64] | None:
+    """Return the sum of the formula's offsets, or None; `memory` as in `transforms.evaluate`."""
     if not formula.offset:
         return None
     total = np.zeros(1)
     for node in formula.offset:
-        values = evaluate(node, columns, {}, learn=True)
+        values = evaluate(node, columns, memory, learn=learn)
         if isinstance(values, pd.Categorical):
             raise DataError(f"The offset '{node}' holds categories where a number is needed.")
         total = total + values
@@ -241,6 +245,11 @@ def read_grouping(name: str, factors: tuple[str, ...], used: pd.DataFrame) -> Gr
         found, codes = np.unique(combined, return_inverse=True)
         pairs = zip(*np.divmod(found, len(part.categories)), strict=True)
         labels = [f"{labels[a]}:{part.categories[b]}" for a, b in pairs]
+    if len(set(labels)) < len(labels):
+        raise DataError(
+            f"Two groups of '{name}' read the same once their labels are joined by ':'; leave ':' "
+            "out of the labels."
+        )
     codes = codes.astype(np.intp)
     codes.flags.writeable = False
     return Grouping(name=name, codes=codes, levels=tuple(labels))

@@ -49,7 +49,7 @@ def new_link(
     used = data.loc[complete]
     columns = {name: read_values(find_column(used, name)) for name in dict.fromkeys(needed)}
     eta = remake_matrix(design.recipe, columns, len(used)) @ solution.beta
-    offset = read_offset(formula, columns)
+    offset = read_offset(formula, columns, dict(design.recipe.memory), learn=False)
     eta = eta if offset is None else eta + offset
     told: tuple[str, ...] = ()
     if groups != "none":

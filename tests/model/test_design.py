@@ -131,6 +131,12 @@ def test_grouping_factors_are_coded_with_their_labels() -> None:
     assert nested.sizes.sum() == 40
 
 
+def test_groups_that_read_the_same_are_refused() -> None:
+    data = pd.DataFrame({"y": [0, 1, 1], "a": ["p", "p:q", "r"], "b": ["q:r", "r", "r"]})
+    with pytest.raises(DataError, match="Two groups of 'a:b' read the same"):
+        build_design("y ~ (1 | a:b)", data)
+
+
 def test_trials_become_proportions() -> None:
     data = pd.DataFrame({"yes": [1, 0, 3], "no": [1, 2, 1], "size": [1.0, 2.0, 4.0]})
     design = build_design("cbind(yes, no) ~ offset(log(size))", data)

@@ -227,6 +227,13 @@ def test_trials_offset_and_single_rows_agree() -> None:
     assert one.llf == pytest.approx(shifted.llf, abs=1e-9)
 
 
+def test_an_offset_keeps_what_it_learned_when_new_rows_are_predicted(women: pd.DataFrame) -> None:
+    model = fit("usen ~ urban + offset(center(age)) + (1 | district)", women)
+    some = women[women["age"] > 5]  # another mean than that of all women
+    kept = model.predict().to_numpy()[women["age"] > 5]
+    np.testing.assert_allclose(model.predict(some), kept, rtol=1e-12)
+
+
 def test_scale_of_covariates_does_not_matter(women: pd.DataFrame, mixed: Fit) -> None:
     data = women.assign(age=women["age"] * 1e8)
     model = fit("usen ~ age + urban + livch + (1 | district)", data)
