@@ -34,6 +34,7 @@ COARSE = 1e-3  # gradient, in standard errors, at which BFGS hands over to Newto
 FINE = 1e-6  # gradient at which the optimum counts as reached
 MOST_STEPS = 150
 LONGEST_STEP = 4.0  # standard errors
+WELL = 0.1  # part of the gradient left by a step after which the Hessian is kept
 LEAST_EIGENVALUE = 1e-6  # of a Hessian that counts as positive definite
 LEAST_CURVE = 0.1  # of a direction in which the Hessian is not positive definite
 DIFFERENCE = 1e-3  # standard errors, for the Hessian
@@ -131,18 +132,29 @@ def climb(space: _Space, modes: Array, fine: float = COARSE) -> tuple[_Point, in
 
 
 def _newton(space: _Space, point: _Point, fine: float) -> tuple[_Point, int]:
-    """Newton's method to the end; BFGS until `fine` from where the Hessian is not finite."""
+    """Newton's method to the end; BFGS until `fine` from where the Hessian is not finite.
+
+    A Hessian costs more than a value: after a step that took most of the gradient away it is kept
+    and corrected by a BFGS update.
+    """
+    inverse = None
     for step in range(MOST_STEPS):
-        if np.abs(point.gradient).max(initial=0.0) < FINE:
+        size = np.abs(point.gradient).max(initial=0.0)
+        if size < FINE:
             return point, step
-        curvature = space.curvature(point)
-        if curvature is None:
-            return _quasi_newton(space, point, fine)
-        direction = -_downward(curvature) @ point.gradient
+        if inverse is None:
+            curvature = space.curvature(point)
+            if curvature is None:
+                return _quasi_newton(space, point, fine)
+            inverse = _downward(curvature)
+        direction = -inverse @ point.gradient
         direction *= min(1.0, LONGEST_STEP / float(np.linalg.norm(direction)))
         trial = _search(space, point, direction)
         if trial is None:
             return point, step
+        kept = np.abs(trial.gradient).max() < WELL * size
+        change = trial.gradient - point.gradient
+        inverse = _update(inverse, trial.x - point.x, change) if kept else None
         point = trial
     return point, MOST_STEPS
 
