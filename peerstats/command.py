@@ -72,10 +72,18 @@ def perform(parser: Parser, action: Action, words: Sequence[str] | None = None) 
         problem = Problem(message=f"This is a bug of ours ({type(error).__name__}).{hint}")
         return _refuse([problem], BUG, arguments.json)
     if arguments.json:
-        print(json.dumps({"status": 0, "paths": list(lines)}, indent=1))
+        _print(json.dumps({"status": 0, "paths": list(lines)}, indent=1))
     elif lines:
-        print("\n".join(lines))
+        _print("\n".join(lines))
     return 0
+
+
+def _print(text: str) -> None:
+    """Print; when the reader has gone (`| head`), be silent, as other programs are."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
 
 
 def _refuse(problems: Sequence[Problem], code: int, as_json: bool) -> int:
@@ -86,7 +94,7 @@ def _refuse(problems: Sequence[Problem], code: int, as_json: bool) -> int:
             {k: getattr(p, k) for k in ("message", "file", "line", "table", "column", "code")}
             for p in problems
         ]
-        print(json.dumps({"status": code, "problems": told}, indent=1))
+        _print(json.dumps({"status": code, "problems": told}, indent=1))
     return code
 
 

@@ -49,7 +49,7 @@ def act(arguments: argparse.Namespace) -> Sequence[str]:
     from peerstats.pipeline.plan import find_analysis, make_plan
 
     path = find_analysis(arguments.analysis)
-    formats = arguments.formats.split(",") if arguments.formats else None
+    formats = [name.strip() for name in arguments.formats.split(",")] if arguments.formats else None
     plan = make_plan(path, formats=formats, only=arguments.only)
     tell = progress(arguments.quiet or arguments.json)
     if arguments.dry_run:

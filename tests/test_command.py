@@ -74,3 +74,17 @@ def test_help_loads_no_heavy_module(program):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_reader_who_leaves_early_causes_no_traceback():
+    code = (
+        "import sys\nfrom peerstats.command import Parser, perform\n"
+        "sys.exit(perform(Parser('t', 'T.'), lambda _: ['line'] * 100_000, []))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run_it:
+        run_it.stdout.readline()
+        run_it.stdout.close()
+        said = run_it.stderr.read()
+    assert (run_it.returncode, said) == (0, b"")

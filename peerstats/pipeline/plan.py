@@ -49,8 +49,10 @@ def find_analysis(path: Path) -> Path:
     known = {p.stem: p for p in sorted(shipped("analyses").glob("*.toml"))}
     if path.parent in (Path(), Path("analyses")) and path.stem in known:
         return known[path.stem]
-    near = [p.stem for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    near = {p.stem: p.name for p in path.parent.glob("*.toml")} if path.parent.is_dir() else {}
     hint = did_you_mean(path.stem, [*near, *known])
+    for stem, name in near.items():
+        hint = hint.replace(f"'{stem}'", f"'{name}'")
     raise UsageError(f"There is no analysis file {path}.{hint} Shipped: {', '.join(known)}.")
 
 
