@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from peerstats.report.words import joined, measure, sentence
+from peerstats.report.words import joined, listed, measure, sentence
 from peerstats.results import Results, address
 from peerstats.results.blocks import FlowBlock, Item, Mark, ModelBlock, Term, TermLevel
 from peerstats.results.formats import WITHHELD
@@ -63,14 +63,33 @@ def _exposure(
     alone = len(block.terms) == 1
     said = "unadjusted" if alone else "adjusted"
     head = f"The {measure(block, said)} of {as_noun(block.outcome_label)} for {name}"
+    where = _reference_of_modifiers(block, term)
+    head = f"{head}, {where}," if where else head
     base = address(block.key, *place)
     if not shown(results, f"{base}.{block.measure}"):
         return (head, *_unshown(results, block, term, f"{base}.{block.measure}"))
     crude = address(block.key, "crude", *place)
     tail: Cell = ()
     if shown(results, f"{crude}.{block.measure}"):
-        tail = ("; univariable ", *_numbers(results, block, crude, with_p=False))
+        word = "; univariable, for all women, " if where else "; univariable "
+        tail = (word, *_numbers(results, block, crude, with_p=False))
     return (f"{head} was ", *_numbers(results, block, base, with_p=True), *tail, ".")
+
+
+def _reference_of_modifiers(block: ModelBlock, term: Term) -> str:
+    """For whom the estimate holds in a model with products: "where work is “formal”".
+
+    The coefficient of x in x + z + x:z is that of women at the reference of z, or at z = 0.
+    """
+    words = []
+    for product in block.terms:
+        names = product.variable.split(":")
+        if len(names) < 2 or term.variable not in names:
+            continue
+        for other in (t for t in block.terms if t.variable in names and t is not term):
+            at = next((f"“{v.label}”" for v in other.levels if v.term is None), "0")
+            words.append(f"{as_noun(other.label)} is {at}")
+    return f"where {listed(dict.fromkeys(words))}" if words else ""
 
 
 def _numbers(results: Results, block: ModelBlock, base: str, with_p: bool) -> Cell:

@@ -85,8 +85,8 @@ def _shape(results: Results, block: ModelBlock) -> Shape:
     at = [(base_of(block, t, v), base_of(block, t, v, crude=True)) for t, v in levels]
     null = [address(block.key, "null", f.key, "variance") for f in block.factors]
     marked = {place(block, mark)[::2] for mark in block.marks}
-    univariable = any_has(results, *(f"{c}.{block.measure}" for _, c in at))
-    crude = univariable or any_has(results, *null)
+    univariable = len(block.terms) > 1  # a single covariate alone is the adjusted model itself
+    crude = any_has(results, *(f"{c}.{block.measure}" for _, c in at), *null)
     crude = crude or "crude" in {side for side, _ in marked}
     return Shape(
         names=("Univariable" if univariable else "No covariates", _adjusted_name(block)),
@@ -253,9 +253,19 @@ def _size_rows(results: Results, block: ModelBlock, shape: Shape) -> Iterator[Ro
 def _exposure_note(block: ModelBlock) -> Note:
     """Keep readers from taking every row for an answer (the "Table 2 fallacy")."""
     names = " and ".join(term.label for term in block.terms if term.exposure)
-    return Note(
-        text=(
-            f"Exposure: {names}. The other rows are what the model adjusts for; adjustment was "
-            "not chosen for them, and their estimates answer no question of their own.",
+    words = f"Exposure: {names}."
+    products = [term.variable.split(":") for term in block.terms if ":" in term.variable]
+    joint = {name for product in products for name in product}
+    if any(
+        not t.exposure and t.variable not in joint and ":" not in t.variable for t in block.terms
+    ):
+        words += (
+            " The other rows are what the model adjusts for; adjustment was not chosen for them, "
+            "and their estimates answer no question of their own."
         )
-    )
+    if products:
+        words += (
+            " With a product (×) in the model, the estimate of each of its variables alone holds "
+            "where the other is at its reference, or 0 if it is a number."
+        )
+    return Note(text=(words,))

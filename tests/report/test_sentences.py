@@ -109,3 +109,22 @@ def test_disclosure_rules_are_named(fixed):
     assert "profile “standard”" in text
     assert "numbers withheld: 3" in text
     assert "Nothing in them was rounded" in " ".join(said(released, disclosure_sentences(None)))
+
+
+def with_product(study):
+    """The first model with a product of the exposure and a covariate that has levels."""
+    block = study.blocks["m1"]
+    exposure = next(t for t in block.terms if t.exposure)
+    other = next(t for t in block.terms if not t.exposure and len(t.levels) > 1)
+    product = dataclasses.replace(
+        exposure, variable=f"{exposure.variable}:{other.variable}", exposure=False
+    )
+    return dataclasses.replace(block, terms=(*block.terms, product)), other
+
+
+def test_an_estimate_beside_its_product_says_for_whom_it_holds(study):
+    block, other = with_product(study)
+    reference = next(level.label for level in other.levels if level.term is None)
+    (sentence,) = said(study, exposure_sentences(study, block))
+    assert f"is “{reference}”, was 1.64" in sentence
+    assert "; univariable, for all women, 1.71" in sentence
