@@ -154,6 +154,11 @@ def _note(results: Results, points: list[Point | None], drawn: list[str]) -> Cel
         "Dots: departure of each group from the average group, in order; bars: its interval. "
         "Groups with few women are drawn towards the average."
     )
+    if all(point is not None and not any(point) for point in points):
+        words += (
+            " All departures are 0, because the variance between groups is estimated at zero; "
+            "this does not show that the groups are alike."
+        )
     if any(point is None for point in points):
         words += f" {withheld_words(results, drawn)} These groups stand last and not in order."
     return (words,)

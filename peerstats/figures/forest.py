@@ -39,6 +39,7 @@ LINE = 0.21  # inches a row
 TOP, BOTTOM, GAP = 0.42, 0.55, 0.15
 NARROWEST, WIDEST = 0.05, 20.0  # a log axis never shows more than this
 TICKS = (0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 4, 5, 10, 20)
+CLOSER = ((0.33, 0.5, 0.75, 1, 1.5, 2, 3), (0.8, 0.9, 1, 1.1, 1.25))  # where few of TICKS fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,9 +191,10 @@ def _ticks(axes: Axes, low: float, high: float, log: bool) -> None:
         axes.locator_params(axis="x", nbins=6)
         return
     ticks = [t for t in TICKS if low <= t <= high]
-    if len(ticks) < 3:
-        ticks = [t for t in (0.8, 0.9, 1, 1.1, 1.25) if low <= t <= high]
-    elif len(ticks) > 7:
+    for closer in CLOSER:
+        if len(ticks) < 3:
+            ticks = [t for t in closer if low <= t <= high]
+    if len(ticks) > 7:
         ticks = [t for t in ticks if t not in (0.2, 0.25, 4)]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.set_xticks([], minor=True)

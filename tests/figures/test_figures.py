@@ -112,3 +112,33 @@ def test_importing_figures_does_not_import_matplotlib():
     code = "import sys, peerstats.figures, peerstats.report; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_variance_of_zero_is_said_under_its_plot(fixed):
+    results = fixed.results(groups=12)
+    flat = {
+        at: dataclasses.replace(n, value=0.0) if ".mode" in at else n
+        for at, n in results.numbers.items()
+    }
+    figure = build_figure(dataclasses.replace(results, numbers=flat), "caterpillar", "cat")
+    assert "estimated at zero" in plain(results, figure.notes[0])
+    assert "zero" not in plain(results, build_figure(results, "caterpillar", "cat").notes[0])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.3, 6.0, ["0.5", "1", "2", "4", "5"]),
+        (0.63, 2.8, ["0.75", "1", "1.5", "2"]),
+        (0.8, 1.25, ["0.8", "0.9", "1", "1.1", "1.25"]),
+    ],
+)
+def test_ticks_reach_over_the_axis(low, high, labels):
+    from matplotlib.figure import Figure
+
+    from peerstats.figures.forest import _ticks
+
+    axes = Figure().subplots()
+    axes.set_xscale("log")
+    _ticks(axes, low, high, log=True)
+    assert [label.get_text() for label in axes.get_xticklabels()] == labels
