@@ -43,9 +43,10 @@ class Source:
     """Where a study's tables are and how they are to be read.
 
     `tables` maps a table of the codebook to a file or a frame; participants and sites are needed.
-    `population` keeps the women who meet a condition; `exclude` names rules of which the offending
-    women are left out, and counted, where the study would otherwise be refused; `ignore` lists
-    headings that are left out without a remark. `encoding` and `decimal` hold for all files.
+    `population` keeps the women who meet a condition, in words `population_label`; `exclude` names
+    rules of which the offending women are left out, and counted, where the study would otherwise
+    be refused; `ignore` lists headings that are left out without a remark. `encoding` and `decimal`
+    hold for all files.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Source:
     encoding: str | None = None
     decimal: str | None = None
     population: Condition | None = None
+    population_label: str | None = None
     exclude: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     synthetic: bool = False
@@ -254,7 +256,8 @@ def _population(
         raise DataError(f"population: no participant meets '{source.population}'.")
     if not out:
         return dict(tables), []
-    label = f"Outside the population ({_words(source.population, codebook)})"
+    words = source.population_label or _words(source.population, codebook)
+    label = f"Outside the population ({words})"
     return _without(tables, out, codebook), [("population", label, len(out))]
 
 

@@ -25,6 +25,7 @@ from peerstats.results.missingness import missingness
 from peerstats.results.models import ModelRequest, model_results
 from peerstats.results.quality import quality
 from peerstats.results.reliability import reliability
+from peerstats.results.text import lower_first
 from peerstats.spec.analysis import TABLE_NAMES, Analysis, FigureSection, ModelSection, TableSection
 
 Tell = Callable[[str], None]
@@ -69,6 +70,15 @@ MAKERS: Mapping[str, Callable[[Ground, TableSection, str], Made]] = {
     ),
 }
 
+# What a table without a title is called.
+TITLES: Mapping[str, str] = {
+    "flow": "From approach to analysis",
+    "quality": "What the consistency checks found",
+    "missingness": "Answers and missing values",
+    "baseline": "Characteristics of those who took part",
+    "reliability": "Scales: reliability, floor and ceiling",
+}
+
 
 def load(plan: Plan) -> Study:
     """Load the study that a plan names. Raises DataError when it is not as declared."""
@@ -88,6 +98,7 @@ def load(plan: Plan) -> Study:
             encoding=data.encoding,
             decimal=data.decimal,
             population=parse_condition(data.population) if data.population else None,
+            population_label=data.population_label,
             exclude=data.exclude,
             ignore=data.ignore,
             synthetic=data.synthetic is not None,
@@ -109,7 +120,7 @@ def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: N
     for table in analysis.tables:
         if table.kind in MAKERS:
             tell(f"table {table.key}")
-            block, made = MAKERS[table.kind](ground, table, table.title or table.kind.capitalize())
+            block, made = MAKERS[table.kind](ground, table, table.title or TITLES[table.kind])
             blocks[table.key] = block
             numbers |= {number.address: number for number in made}
     fits: dict[str, FitRecord] = {}
@@ -132,10 +143,12 @@ def request_of(section: ModelSection, analysis: Analysis, codebook: Codebook) ->
     """Return what a model section asks, with the outcome's field and label."""
     field = codebook.fields[outcome_variable(analysis, section.outcome)]
     label = next((o.label for o in analysis.outcomes if o.key == section.outcome and o.label), None)
+    exposure = codebook.fields.get(section.exposure)
+    by = lower_first(exposure.label) if exposure else section.exposure
     shared = ("key", "exposure", "modifiers", "random", "family", "link", "method", "nodes",
               "if_not_estimable", "question")  # fmt: skip
     return ModelRequest(
-        title=section.title or f"{label or field.label} by {section.exposure}",
+        title=section.title or f"{label or field.label} by {by}",
         outcome=_relabelled(field, label),
         covariates=tuple((c.term, c.reason) for c in section.covariates),
         **{name: getattr(section, name) for name in shared},

@@ -101,10 +101,16 @@ def compose(results: Results, layout: Layout, software: Mapping[str, str]) -> Do
     document = Document(
         title=results.title,
         results=results,
-        facts=Facts(pairs=(("Analysis", (results.analysis,)), ("Data", (results.provenance,)))),
+        facts=_facts(results),
         sections=tuple(section for section in sections if section.pieces),
     )
     return _numbered(document)
+
+
+def _facts(results: Results) -> Facts:
+    """What the report is about; where the data come from only if the analysis file says so."""
+    data = (("Data", (results.provenance,)),) if results.provenance.strip() else ()
+    return Facts(pairs=(("Analysis", (results.analysis,)), *data))
 
 
 LIMITS = "What these data cannot answer"

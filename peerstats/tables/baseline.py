@@ -81,7 +81,7 @@ def _variable_rows(
     difference = number(results, at) if results.has(at) else EMPTY
     yield Row(
         kind="header",
-        label=_label(variable, notes),
+        label=_label(block, variable, notes),
         cells=(EMPTY,) * width + ((difference,) if smd else ()),
     )
     lines = _statistic_lines if variable.numeric else _level_lines
@@ -92,7 +92,7 @@ def _variable_rows(
         yield Row(label=(label,), cells=cells + ((EMPTY,) if smd else ()), indent=1)
 
 
-def _label(variable: BaselineVariable, notes: Notes) -> Cell:
+def _label(block: BaselineBlock, variable: BaselineVariable, notes: Notes) -> Cell:
     """The variable's name with unit and kind of number, and the symbols of its notes."""
     words = [with_unit(variable.label, variable.unit if variable.numeric else None)]
     if not variable.numeric:
@@ -102,7 +102,7 @@ def _label(variable: BaselineVariable, notes: Notes) -> Cell:
         marks += notes.mark(f"Not asked of everybody: {variable.skip_rule.rstrip('.')}.")
     for remark in variable.remarks:
         marks += notes.mark(remark)
-    if not variable.by_group:
+    if block.by_label and not variable.by_group:
         marks += notes.mark(ONLY_ALL)
     return (", ".join(words), *marks)
 

@@ -56,6 +56,9 @@ def test_the_founding_flow_is_52_to_31() -> None:
     steps = {step.key: (step.count, step.label) for step in study.flow}
     assert steps["interviewed"][0] == 52
     assert steps["population"] == (21, "Outside the population (Migration = International)")
+    worded = Source(name="f", tables=tables, population=only, population_label="migrants")
+    (step,) = (s for s in load_study(worded).flow if s.key == "population")
+    assert step.label == "Outside the population (migrants)"
     assert steps["analysed"][0] == 31
     assert {name: len(t.values) for name, t in study.tables.items()} == {
         "sites": 3,

@@ -360,3 +360,20 @@ def test_a_missing_data_file_is_named_with_its_neighbour(folder):
         .encode()
     )
     assert_told(folder, folder.run(), 2, "participante.csv", "Did you mean 'participants.csv'?")
+
+
+def test_formats_may_be_listed_with_blanks(folder):
+    assert folder.run("--formats", "html, md", "--dry-run")[0] == 0
+
+
+def test_an_analysis_named_without_its_ending_is_proposed(folder):
+    folder.run("--dry-run")
+    assert main([str(folder.path / "study")]) == 2
+    assert "Did you mean 'study.toml'?" in folder.capsys.readouterr().err
+
+
+def test_what_the_file_leaves_out_leaves_no_gap_in_the_report(folder):
+    assert folder.run("--quiet")[0] == 0
+    report = (folder.path / "out/private/report.md").read_text(encoding="utf-8")
+    assert "### Ever deported by age" in report
+    assert "**Data:**" not in report

@@ -181,3 +181,35 @@ def test_rounded_counts_say_so_and_explain_small_differences(fixed):
     assert denominators(exact) == denominators(rounded) + 2
     table = build_table(rounded, "flow", "flow")
     assert plain(rounded, table.notes[0].text).startswith("Counts are rounded, midpoint-6")
+
+
+def notes_of(results, kind, block):
+    table = build_table(
+        dataclasses.replace(results, blocks={**results.blocks, block.key: block}), kind, block.key
+    )
+    return " ".join(plain(results, note.text) for note in table.notes)
+
+
+def test_a_table_for_everybody_hides_no_groups(study):
+    block = study.blocks["t1"]
+    alone = dataclasses.replace(block, groups=block.groups[:1], by_label=None)
+    assert "Shown for all women only" not in notes_of(study, "baseline", alone)
+
+
+def test_the_note_on_rows_fits_the_rows_there_are(study):
+    block = study.blocks["m1"]
+    exposure = next(term for term in block.terms if term.exposure)
+    assert "The other rows" in notes_of(study, "model", block)
+    assert "The other rows" not in notes_of(
+        study, "model", dataclasses.replace(block, terms=(exposure,))
+    )
+    other = next(term for term in block.terms if not term.exposure)
+    product = dataclasses.replace(other, variable=f"{exposure.variable}:{other.variable}")
+    both = dataclasses.replace(block, terms=(exposure, other, product))
+    assert "at its reference" in notes_of(study, "model", both)
+
+
+def test_refused_crude_models_still_bear_their_name(study):
+    numbers = {at: n for at, n in study.numbers.items() if not at.startswith("m1.crude")}
+    table = build_table(dataclasses.replace(study, numbers=numbers), "model", "m1")
+    assert "No covariates" not in {column.group for column in table.columns}
