@@ -88,6 +88,13 @@ class _Case:
     texts: tuple[str, ...]
     sites: pd.Series | None
     dropped: tuple[tuple[str, int], ...]
+    repeats: bool  # whether a woman has several rows and the model no effect of woman
+
+
+REPEATS = (
+    "Some women have several visits here and the model has no effect of woman: its intervals "
+    "ignore that visits of the same woman are alike, and its counts are of visits."
+)
 
 
 def model_results(
@@ -146,7 +153,8 @@ def _prepare(request: ModelRequest, sample: Sample, sites: str | None) -> _Case:
     wanted = (*names, sites) if sites and sites not in names else names
     fields = {**sample.fields, request.outcome.name: request.outcome}
     frame = prepared(sample.frame, fields, tuple(wanted))
-    complete = frame.dropna().reset_index(drop=True)
+    whole = frame.notna().all(axis=1).to_numpy()
+    complete = frame[whole].reset_index(drop=True)
     if complete.empty:
         raise ModelError(f"Model '{request.key}': no row is complete in all its variables.")
     rows = tuple(
@@ -161,7 +169,17 @@ def _prepare(request: ModelRequest, sample: Sample, sites: str | None) -> _Case:
         texts=texts,
         sites=complete[sites] if sites else None,
         dropped=_dropped(sample, frame),
+        repeats=_repeats(request, sample.frame[whole]),
     )
+
+
+def _repeats(request: ModelRequest, rows: pd.DataFrame) -> bool:
+    """Whether rows of the same woman are taken for rows of several."""
+    woman = "participant_id"
+    if woman not in rows or not rows[woman].duplicated().any():
+        return False
+    random = parse_formula(_formula(request, ())).random
+    return not any(woman in term.factors and () in term.effects for term in random)
 
 
 def _dropped(sample: Sample, frame: pd.DataFrame) -> tuple[tuple[str, int], ...]:
@@ -277,6 +295,7 @@ def _block(case: _Case, fitted: Mapping[str, Fitted], failed: tuple[Mark, ...]) 
     factors = [r.group for r in formula.random if () in r.effects]
     terms = tuple(rows.term for rows in case.terms)
     adjusted = fitted.get(request.key)
+    repeats = (Mark(where=request.key, sort="warning", sentence=REPEATS),) if case.repeats else ()
     return ModelBlock(
         key=request.key,
         title=request.title,
@@ -286,7 +305,7 @@ def _block(case: _Case, fitted: Mapping[str, Fitted], failed: tuple[Mark, ...]) 
         terms=terms,
         factors=tuple(Item(key=f, label=factor_label(f, case.fields)) for f in factors),
         fits=tuple(fitted),
-        marks=(*failed, *marks_of(request.key, terms, fitted)),
+        marks=(*failed, *repeats, *marks_of(request.key, terms, fitted)),
         inference=methods_of(adjusted.estimates, terms) if adjusted else (),
         question=request.question,
     )

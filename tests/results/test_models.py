@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -376,3 +377,19 @@ def test_a_wrong_variable_is_named_with_the_nearest(women):
     asked = request(covariates=(("agee", "a slip"),))
     with pytest.raises(UsageError, match="Did you mean 'age'"):
         model_results(asked, sample_of(women(6, 40)), sites="site_id")
+
+
+def test_several_visits_of_a_woman_are_warned_of_unless_the_model_knows_them(women):
+    frame = women(sites=12, each=30)
+    frame["participant_id"] = [f"P{i // 2}" for i in range(len(frame))]
+    request = ModelRequest(
+        key="m", title="M", outcome=FIELDS["y"], exposure="x", random="1 | site_id"
+    )
+
+    def warned(request, frame):
+        marks = model_results(request, sample_of(frame), sites="site_id").block.marks
+        return any("visits of the same woman" in mark.sentence for mark in marks)
+
+    assert warned(request, frame)
+    assert not warned(replace(request, random="1 | site_id/participant_id"), frame)
+    assert not warned(request, frame.drop_duplicates("participant_id"))
