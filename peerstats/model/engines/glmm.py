@@ -46,6 +46,7 @@ class _Search:
     likelihood: Likelihood
     fixed: FixedFit
     free: tuple[int, ...]
+    exact: bool = True  # use the exact Hessian where there is one
 
     @property
     def p(self) -> int:
@@ -70,7 +71,7 @@ class _Search:
     @property
     def hessian(self) -> Hessian | None:
         """The exact Hessian in the free parameters, where the likelihood has one."""
-        whole, places = hessian_of(self.likelihood), self.places
+        whole, places = hessian_of(self.likelihood) if self.exact else None, self.places
         if whole is None:
             return None
 
@@ -121,7 +122,8 @@ def _with_second_try(search: _Search) -> tuple[Optimum, bool]:
     first = _first_try(search)
     if first.reached:
         return first, False
-    second = search.run(0.5 * search.fixed.beta, SECOND_TAU)
+    # Another method too: where Newton's long steps lost their way, BFGS may keep to it.
+    second = replace(search, exact=False).run(0.5 * search.fixed.beta, SECOND_TAU)
     better = second.evaluation.value > first.evaluation.value - 1e-6
     return (second if better and (second.reached or not first.reached) else first), True
 

@@ -32,6 +32,7 @@ Hessian = Callable[[Array, Array], Array]  # (parameters, modes) -> second deriv
 
 COARSE = 1e-3  # gradient, in standard errors, at which BFGS hands over to Newton
 FINE = 1e-6  # gradient at which the optimum counts as reached
+FINEST = 1e-7  # the same where the Hessian is exact and a last step is cheap
 MOST_STEPS = 150
 LONGEST_STEP = 4.0  # standard errors
 WELL = 0.1  # part of the gradient left by a step after which the Hessian is kept
@@ -140,7 +141,7 @@ def _newton(space: _Space, point: _Point, fine: float) -> tuple[_Point, int]:
     inverse = None
     for step in range(MOST_STEPS):
         size = np.abs(point.gradient).max(initial=0.0)
-        if size < FINE:
+        if size < FINEST:
             return point, step
         if inverse is None:
             curvature = space.curvature(point)
