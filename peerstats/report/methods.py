@@ -24,9 +24,11 @@ def model_paragraph(results: Results, block: ModelBlock) -> Cell:
         (results.fits[key] for key in block.fits if key in results.fits), None
     )
     outcome = as_noun(block.outcome_label)
+    if record is None and results.clearance and block.key in block.fits:
+        return (f"{block.title}: the model of {outcome} is withheld, because of small numbers.",)
     if record is None:
         return (f"{block.title}: no model of {outcome} could be fitted to these data.",)
-    planned = "" if block.key in results.fits else "to be "
+    planned = "" if block.key in block.fits else "to be "
     return (
         f"{block.title}: {outcome} was {planned}analysed by {_kind(block, record)}",
         *_size(results, block),

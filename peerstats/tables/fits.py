@@ -27,7 +27,7 @@ def build(results: Results, key: str) -> Table:
             Column(key="loglik", label=("Log-likelihood",)),
             Column(key="state", label=("State",), align="left"),
         ),
-        rows=rows or (Row(kind="section", label=("No fit was made.",)),),
+        rows=rows or (Row(kind="section", label=("No fit is shown.",)),),
         notes=(
             *notes.notes,
             *gate_notes(results, tuple(c for row in rows for c in row.cells)),

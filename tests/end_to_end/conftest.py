@@ -19,8 +19,11 @@ class Made:
     def text(self, file: str) -> str:
         return (self.folder / file).read_text(encoding="utf-8")
 
+    def record(self, tree: str) -> dict[str, dict]:
+        return json.loads(self.text(f"{tree}/results.json"))
+
     def numbers(self, tree: str) -> dict[str, dict]:
-        return json.loads(self.text(f"{tree}/results.json"))["numbers"]
+        return self.record(tree)["numbers"]
 
     def printed(self, tree: str, address: str) -> str:
         return self.numbers(tree)[address]["printed"]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from peerstats.disclosure.draft import FEW, Draft, note, under, with_block, with_numbers, withhold
+from peerstats.disclosure.rules.refusals import alone, every, hide, refused
 from peerstats.results import Number, address
 from peerstats.results.blocks import Mark, ModelBlock, Term, TermLevel
 
@@ -22,6 +23,7 @@ TOO_RICH = (
     "This model is withheld: it has more parameters than its number of women can carry without"
     " describing single women."
 )
+OURS = (TOO_RARE, TOO_RICH)
 
 
 def protect_models(draft: Draft) -> Draft:
@@ -60,7 +62,8 @@ def _fits(draft: Draft, block: ModelBlock) -> Draft:
     """Withhold fits that are too rich, and all of them when the outcome is rare."""
     if draft.policy.small(_outcome_cell(draft, block)):
         places = [at for at in under(draft.numbers, block.key) if not _structural(draft, at)]
-        return _marked(withhold(draft, places), block, block.key, TOO_RARE)
+        draft = hide(withhold(draft, places), block.key, every(block), OURS)
+        return _marked(draft, block, block.key, TOO_RARE)
     women = draft.policy.lower(_women(draft, block))
     crude = address(block.key, "crude")
     rich = []
@@ -80,7 +83,7 @@ def _fits(draft: Draft, block: ModelBlock) -> Draft:
         draft = _marked(withhold(draft, places), block, block.key, TOO_RICH)
     for where in (w for w in rich if w != block.key):
         draft = withhold(draft, under(draft.numbers, where))
-    return draft
+    return hide(draft, block.key, [fit for fit in every(block) if fit.key in rich], OURS)
 
 
 def _fitted(block: ModelBlock) -> Iterator[tuple[str, tuple[Term, ...]]]:
@@ -116,8 +119,9 @@ def _terms(draft: Draft, block: ModelBlock) -> Draft:
         places = under(draft.numbers, *sides)
         rare = any(_rare(draft, side, level) for side in sides for level in term.levels)
         rare = rare or any(_unsafe(draft.numbers[at], draft) for at in places)
-        if rare:
-            draft = withhold(draft, places, FEW)
+        fit = alone(block, term)
+        if rare or fit.key in refused(block):
+            draft = hide(withhold(draft, places, FEW), block.key, [fit], OURS)
             draft = note(draft, f"{block.title}: {term.label} withheld, because of small numbers")
     return draft
 

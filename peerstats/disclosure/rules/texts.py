@@ -18,7 +18,7 @@ import re
 from dataclasses import replace
 
 from peerstats.disclosure.draft import Draft, with_block
-from peerstats.disclosure.rules.models import TOO_RARE, TOO_RICH
+from peerstats.disclosure.rules.models import OURS
 from peerstats.results.blocks import (
     BaselineBlock,
     Block,
@@ -48,7 +48,6 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 _DF = re.compile(r" \((?!\d df)[\d.,]+ df\)")
-OURS = (TOO_RARE, TOO_RICH)
 NOT_ESTIMABLE = "Not estimable from these data."
 REMARK = "A remark about this row is withheld, because of small numbers."
 # A level of confidence, a rule of thumb, and degrees of freedom so few that they count sites: a fit
