@@ -11,6 +11,7 @@ from peerstats.data.load import Source, load_study
 from peerstats.data.sample import analysis_table, take_sample
 from peerstats.data.study import Study, Table
 from peerstats.data.synthetic import generate
+from peerstats.errors import DataError, PeerstatsError, Problem
 from peerstats.model.fit import Fit
 from peerstats.model.formula import parse_formula
 from peerstats.pipeline.names import model_formula, outcome_variable
@@ -107,6 +108,28 @@ def load(plan: Plan) -> Study:
     )
 
 
+def check_variables(plan: Plan, study: Study) -> None:
+    """Raise DataError with every variable of the models and tables that this study has not."""
+    analysis = plan.analysis
+    asked: list[str] = []
+    for model in analysis.models:
+        asked += parse_formula(
+            model_formula(model, outcome_variable(analysis, model.outcome))
+        ).variables
+    for table in analysis.tables:
+        asked += [*table.variables, *([table.by] if table.by else [])]
+    there = analysis_table(study, analysis.data.unit).values.columns
+    problems: list[Problem] = []
+    for name in dict.fromkeys(asked):
+        if name not in there:
+            try:
+                take_sample(study, [name], analysis.data.unit)
+            except PeerstatsError as error:
+                problems += error.problems
+    if problems:
+        raise DataError(*problems)
+
+
 def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: None) -> Results:
     """Return the exact results of a plan: every number its tables and figures may print.
 
@@ -114,6 +137,7 @@ def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: N
     model that cannot be estimated, unless its section says to report that.
     """
     analysis = plan.analysis
+    check_variables(plan, study)
     ground = Ground(study=study, rows=analysis_table(study, analysis.data.unit))
     blocks: dict[str, Block] = {}
     numbers: dict[str, Number] = {}

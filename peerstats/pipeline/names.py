@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 
+from peerstats.data.checks import RULES
 from peerstats.data.codebook import Codebook, parse_condition
+from peerstats.data.conditions import check_condition
 from peerstats.data.synthetic import PROFILES as SYNTHETIC
 from peerstats.disclosure import PROFILES
 from peerstats.errors import PeerstatsError, Problem, UsageError, did_you_mean
@@ -17,6 +19,7 @@ from peerstats.model.families import FAMILIES
 from peerstats.model.formula import Formula, parse_formula
 from peerstats.render import FORMATS
 from peerstats.report import TEMPLATES
+from peerstats.results.answers import is_numeric
 from peerstats.spec.analysis import Analysis, FigureSection, ModelSection, TableSection
 from peerstats.spec.lines import Path
 from peerstats.spec.read import UNREAD, Draft
@@ -95,15 +98,22 @@ def _sources(analysis: Analysis) -> Found:
     data = analysis.data
     if data.synthetic:
         yield from _one_of(("data", "synthetic"), "synthetic study", data.synthetic, SYNTHETIC)
+    elif data.unit == "visits" and not data.visits:
+        yield ("data", "unit"), "'visits' needs the file of the visits; give 'visits'"
+    for index, rule in enumerate(data.exclude):
+        if rule not in RULES:
+            hint = did_you_mean(rule, RULES)
+            yield ("data", "exclude", index), f"unknown rule '{rule}'.{hint}"
 
 
 def _population(analysis: Analysis, codebook: Codebook) -> Found:
     if analysis.data.population:
         where = ("data", "population")
         try:
-            yield from _variable(
-                where, parse_condition(analysis.data.population).variable, codebook
-            )
+            condition = parse_condition(analysis.data.population)
+            if condition.variable in codebook.fields:
+                check_condition(condition, codebook)
+            yield from _variable(where, condition.variable, codebook)
         except PeerstatsError as error:
             yield where, error.problems[0].message
 
@@ -134,6 +144,9 @@ def _report(analysis: Analysis) -> Found:
 
 def _model(where: Path, model: ModelSection, analysis: Analysis, codebook: Codebook) -> Found:
     yield from _one_of((*where, "family"), "family", model.family, FAMILIES)
+    if model.link and model.family in FAMILIES:
+        links = FAMILIES[model.family][1]
+        yield from _one_of((*where, "link"), f"link of {model.family} models", model.link, links)
     yield from _one_of((*where, "method"), "method", model.method, METHODS)
     outcome = outcome_variable(analysis, model.outcome)
     if outcome == model.outcome and outcome not in codebook.fields and outcome != UNREAD:
@@ -172,6 +185,13 @@ def _random(where: Path, model: ModelSection, codebook: Codebook) -> Found:
         return
     if not formula.random:
         yield where, "this holds no random effect; write for example '(1 | site_id)'"
+    for effect in formula.random:
+        if not effect.intercept_only:
+            yield (
+                where,
+                f"'{effect}' is no random intercept; slopes cannot be fitted yet, write "
+                f"'(1 | {effect.group})'",
+            )
     for name in formula.variables:
         if name != "y":
             yield from _variable(where, name, codebook)
@@ -211,6 +231,11 @@ def _table(
         yield from _one_of((*where, "scales", index), "scale", name, codebook.scales)
     if table.by:
         yield from _variable((*where, "by"), table.by, codebook)
+        if table.by in codebook.fields and is_numeric(codebook.fields[table.by]):
+            yield (
+                (*where, "by"),
+                f"'{table.by}' is a measurement; divide by a variable with levels",
+            )
 
 
 def _figure(where: Path, figure: FigureSection, analysis: Analysis) -> Found:
@@ -235,7 +260,10 @@ def _factor(where: Path, figure: FigureSection, model: ModelSection) -> Found:
     if not figure.factor or UNREAD in model.random:
         return
     try:
-        groups = [term.group for term in parse_formula(f"y ~ 1 + {model.random}").random]
+        groups = [term.group for term in parse_formula(f"y ~ 1 + {model.random or 1}").random]
     except UsageError:
         return  # told where the model stands
+    if not groups:
+        yield (*where, "model"), f"the model '{model.key}' has no groups to draw; give it 'random'"
+        return
     yield from _one_of((*where, "factor"), "grouping factor", figure.factor, groups)

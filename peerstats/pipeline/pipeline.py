@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from peerstats.data.sample import take_sample
-from peerstats.model.formula import parse_formula
-from peerstats.pipeline.compute import Tell, compute, load
-from peerstats.pipeline.names import model_formula, outcome_variable
+from peerstats.pipeline.compute import Tell, check_variables, compute, load
 from peerstats.pipeline.plan import Plan
 from peerstats.pipeline.publish import KEY_FILE, publish
 from peerstats.pipeline.write import read_before, write_trees
@@ -32,16 +29,13 @@ def run_analysis(
 
 
 def check(plan: Plan, tell: Tell = lambda _: None) -> list[str]:
-    """Read and check the data and the sample of every model; return in words that all is well.
+    """Read and check the data and that every variable is there; say in words that all is well.
 
     Fits nothing and counts no women, so its lines may be shown to anybody.
     """
     tell("reading and checking the data")
     study = load(plan)
-    for model in plan.analysis.models:
-        outcome = outcome_variable(plan.analysis, model.outcome)
-        variables = parse_formula(model_formula(model, outcome)).variables
-        take_sample(study, variables, plan.analysis.data.unit)
+    check_variables(plan, study)
     severities = Counter(finding.severity for finding in study.findings)
     found = ", ".join(f"{n} of severity {s}" for s, n in sorted(severities.items())) or "none"
     return [

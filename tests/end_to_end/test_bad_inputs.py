@@ -377,3 +377,73 @@ def test_what_the_file_leaves_out_leaves_no_gap_in_the_report(folder):
     report = (folder.path / "out/private/report.md").read_text(encoding="utf-8")
     assert "### Ever deported by age" in report
     assert "**Data:**" not in report
+
+
+def test_every_absent_variable_is_told_before_the_first_fit(folder):
+    for heading in ("age", "steady_partner"):
+        without_heading(heading)(folder)
+    folder.bytes["study.toml"] = (
+        ANALYSIS.format(data="", random="(1 | site_id)", if_not="stop")
+        + '[[tables]]\nkey = "t1"\nkind = "baseline"\nby = "hiv_test_12m"\n'
+        + 'variables = ["n_children", "education_yrs", "age"]\n'
+    ).encode()
+    for words in ((), ("--check",)):
+        code, _, err = folder.run(*words)
+        assert code == 3
+        assert re.findall(r"no values of '(\w+)'", err) == [
+            "age",
+            "steady_partner",
+            "n_children",
+            "hiv_test_12m",
+        ]
+
+
+LATE = """\
+title = "Mistakes that only a fit would meet"
+
+[data]
+participants = "participants.csv"
+sites = "sites.csv"
+unit = "visits"
+population = "ever_deported = canary_perhaps"
+exclude = ["C99"]
+
+[[models]]
+key = "m1"
+outcome = "ever_deported"
+exposure = "steady_partner"
+link = "logitt"
+random = "(age | site_id)"
+
+[[models]]
+key = "m2"
+outcome = "ever_deported"
+exposure = "age"
+
+[[tables]]
+key = "t1"
+kind = "baseline"
+by = "age"
+variables = ["ever_deported"]
+
+[[figures]]
+key = "f1"
+kind = "caterpillar"
+model = "m2"
+factor = "site_id"
+"""
+
+
+def test_what_only_a_fit_would_meet_is_told_with_its_line_as_well(folder):
+    folder.bytes["study.toml"] = LATE.encode()
+    code, _, err = folder.run("--dry-run")
+    assert code == 2
+    told = dict(re.findall(r"study\.toml:(\d+): (.*)", err))
+    assert list(told) == ["6", "7", "8", "14", "15", "25", "31"]
+    assert "give 'visits'" in told["6"]
+    assert "no level" in told["7"]
+    assert "unknown rule 'C99'" in told["8"]
+    assert "Did you mean 'logit'?" in told["14"]
+    assert "write '(1 | site_id)'" in told["15"]
+    assert "is a measurement" in told["25"]
+    assert "has no groups to draw" in told["31"]
