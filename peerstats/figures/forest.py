@@ -25,12 +25,12 @@ from peerstats.figures.figure import Figure
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock, Term, TermLevel
 from peerstats.results.find import block_of
+from peerstats.results.measures import MEASURES
 from peerstats.results.text import LEVEL, Cell, as_noun, estimate, plain, shown, withheld_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WORDS = {"or": "odds ratio", "rr": "rate ratio", "b": "difference"}
 ABOUT = (
     f"Squares: estimates, black for the exposure; bars: {LEVEL} confidence intervals; "
     "dashed line: no association."
@@ -68,7 +68,7 @@ def build(results: Results, key: str) -> Figure:
     ]
     return Figure(
         key=f"forest-{key}",
-        title=f"{block.title}: adjusted {WORDS[block.measure]}s",
+        title=f"{block.title}: adjusted {MEASURES[block.measure].name}s",
         alt=_alt(results, block),
         png=png,
         width=width,
@@ -128,19 +128,19 @@ def _shade(line: Line) -> str:
 
 
 def _short(block: ModelBlock) -> str:
-    return {"or": "OR", "rr": "RR", "b": "Difference"}[block.measure]
+    return MEASURES[block.measure].head
 
 
 def _axis_label(block: ModelBlock) -> str:
-    scale = "" if block.measure == "b" else ", log scale"
-    return f"Adjusted {WORDS[block.measure]} ({LEVEL} CI){scale}"
+    scale = ", log scale" if MEASURES[block.measure].ratio else ""
+    return f"Adjusted {MEASURES[block.measure].name} ({LEVEL} CI){scale}"
 
 
 def _mark_all(axes: Axes, results: Results, block: ModelBlock, lines: list[Line]) -> None:
     """Draw null line, intervals and estimates; limits come from what is shown, within bounds."""
     import seaborn
 
-    log = block.measure != "b"
+    log = MEASURES[block.measure].ratio
     points = {
         i: values
         for i, line in enumerate(lines)
@@ -215,9 +215,8 @@ def _interval(axes: Axes, y: int, ends: tuple[float, float], limits: tuple[float
 def _alt(results: Results, block: ModelBlock) -> Cell:
     """Read out the exposure's estimates, or the first ones where no term is an exposure."""
     terms = [t for t in block.terms if t.exposure] or list(block.terms[:2])
-    alt: Cell = (
-        f"Forest plot of adjusted {WORDS[block.measure]}s for {as_noun(block.outcome_label)}",
-    )
+    name = MEASURES[block.measure].name
+    alt: Cell = (f"Forest plot of adjusted {name}s for {as_noun(block.outcome_label)}",)
     mark = ": "
     for term in terms:
         for level in term.levels:

@@ -131,8 +131,7 @@ def _variation(results: Results, block: ModelBlock, factor: Item, at: tuple[str,
     if results.has(f"{adjusted}.icc"):
         more.append(("intraclass correlation ", *number(results, f"{adjusted}.icc")))
     if results.has(f"{adjusted}.mor"):
-        ratio = {"or": "median odds ratio ", "rr": "median rate ratio "}.get(block.measure, "")
-        more.append((ratio or "median ratio ", *interval(results, f"{adjusted}.mor")))
+        more.append(("median odds ratio ", *interval(results, f"{adjusted}.mor")))
     if more:
         out = (*out, ", ", *joined(more, ", "))
     if results.has(f"{null}.variance"):

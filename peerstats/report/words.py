@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from peerstats.results import Results
 from peerstats.results.blocks import ModelBlock
+from peerstats.results.measures import MEASURES
 from peerstats.results.results import FitRecord
 from peerstats.results.text import Cell, Ref
 
@@ -24,7 +25,6 @@ METHODS = {
     "irls": "maximum likelihood (iteratively reweighted least squares)",
     "ols": "ordinary least squares",
 }
-MEASURES = {"or": "odds ratio", "rr": "rate ratio", "b": "difference"}
 
 
 def regression(record: FitRecord) -> str:
@@ -46,7 +46,7 @@ def estimation(results: Results, record: FitRecord) -> Cell:
 
 def measure(block: ModelBlock, side: str = "adjusted") -> str:
     """Name the measure of association: "adjusted odds ratio"."""
-    return f"{side} {MEASURES[block.measure]}"
+    return f"{side} {MEASURES[block.measure].name}"
 
 
 def listed(words: Iterable[str]) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from peerstats.results.measures import Measure
+
 ALL = "all"  # the column for everybody
 
 
@@ -135,7 +137,7 @@ class TermLevel:
 class Term:
     """A covariate of a model; level L of variable V in model M has the addresses
 
-    M.V.L.or (the measure; `or`, `rr` or `b`), .low, .high, .p, .n, .events (numeric: no L), and
+    M.V.L.or (or another of `results.measures`), .low, .high, .p, .n, .events (numeric: no L), and
     the same under M.crude for the model with this covariate alone.
     """
 
@@ -170,7 +172,7 @@ class ModelBlock:
     title: str
     outcome: str  # the outcome's variable
     outcome_label: str
-    measure: Literal["or", "rr", "b"]
+    measure: Measure
     terms: tuple[Term, ...]
     factors: tuple[Item, ...]  # grouping factors with a random intercept
     fits: tuple[str, ...]  # keys of every fit shown

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,16 @@ from peerstats.inference.estimates import Estimate, Estimates
 from peerstats.model.fit import Fit
 from peerstats.results.blocks import TermLevel
 from peerstats.results.counting import constant, count
+from peerstats.results.measures import MEASURES, Measure
 from peerstats.results.number import Kind, Number, address
 from peerstats.results.terms import Rows, TermRows
 
-Measure = Literal["or", "rr", "b"]
-_MEASURES: Mapping[str, Measure] = {"odds_ratio": "or", "rate_ratio": "rr", "risk_ratio": "rr"}
+_MEASURES: Mapping[str, Measure] = {
+    "odds_ratio": "or",
+    "rate_ratio": "rr",
+    "risk_ratio": "pr",
+    "mean_difference": "b",
+}
 # Name in the address, kind and format of each measure of a grouping factor.
 FACTOR_NUMBERS: Mapping[str, tuple[str, Kind, str]] = {
     "variance": ("variance", "variance", "decimal3"),
@@ -64,8 +68,8 @@ class Fitted:
 
 
 def measure_key(effect: Effect | None) -> Measure:
-    """Return the measure's name in addresses: `or`, `rr`, or `b` for a coefficient as it is."""
-    return _MEASURES.get(effect.scale, "b") if effect else "b"
+    """Return the measure's name in addresses; `coef` for a coefficient on the link's scale."""
+    return _MEASURES.get(effect.scale, "coef") if effect else "coef"
 
 
 def level_base(model: str, rows: TermRows, level: TermLevel) -> str:
@@ -123,7 +127,7 @@ def term_numbers(
         sensitive=women.sensitivity(rows.variables),
     )
     measure = measure_key(effect)
-    style = "decimal2" if measure == "b" else "ratio"
+    style = "ratio" if MEASURES[measure].ratio else "decimal2"
     for level in rows.term.levels:
         row = found.get(level.term) if level.term else None
         if row is None or row.reason:

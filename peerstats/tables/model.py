@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from peerstats.results import Results, address
 from peerstats.results.blocks import Item, ModelBlock, Term, TermLevel
 from peerstats.results.find import block_of
+from peerstats.results.measures import MEASURES
 from peerstats.results.text import (
     EMPTY,
     NBSP,
@@ -29,13 +30,6 @@ from peerstats.tables.marks import place, sentences, unplaced
 from peerstats.tables.notes import Notes, gate_notes
 from peerstats.tables.table import Column, Note, Row, Table
 
-MEASURES = {"or": "OR", "rr": "RR", "b": "Difference"}
-ABBREVIATIONS = {
-    "or": "OR: odds ratio. CI: confidence interval.",
-    "rr": "RR: rate ratio. CI: confidence interval.",
-    "b": "CI: confidence interval.",
-}
-MEDIAN = {"or": "Median odds ratio", "rr": "Median rate ratio", "b": "Median difference"}
 ZERO = 1e-6  # a variance below this is on its bound
 REFERENCE: Cell = ("Reference",)
 
@@ -61,7 +55,7 @@ def build(results: Results, key: str) -> Table:
         *_random_rows(results, block, shape, notes),
         *_size_rows(results, block, shape),
     )
-    general = [Note(text=(ABBREVIATIONS[block.measure],))]
+    general = [Note(text=(f"{MEASURES[block.measure].note} CI: confidence interval.".lstrip(),))]
     if any(term.exposure for term in block.terms):
         general.append(_exposure_note(block))
     general += [Note(text=(sentence,)) for sentence in unplaced(block, notes)]
@@ -112,7 +106,7 @@ def base_of(block: ModelBlock, term: Term, level: TermLevel, crude: bool = False
 
 def _columns(block: ModelBlock, shape: Shape, notes: Notes) -> tuple[Column, ...]:
     """Events/N, then crude and adjusted estimates each with its p-value."""
-    measure = f"{MEASURES[block.measure]} (95%{NBSP}CI)"
+    measure = f"{MEASURES[block.measure].head} (95%{NBSP}CI)"
     size = "Events/N" if shape.events else "N"
     columns = [Column(key="n", label=(size,))]
     for side, group, wanted, with_p in (
@@ -231,7 +225,7 @@ def _random_lines(block: ModelBlock, factor: Item) -> tuple[tuple[str, str], ...
     return (
         ("variance", f"Between-{word} variance (95%{NBSP}CI)"),
         ("icc", f"Intraclass correlation, {word}"),
-        ("mor", f"{MEDIAN[block.measure]}, {word} (95%{NBSP}CI)"),
+        ("mor", f"Median odds ratio, {word} (95%{NBSP}CI)"),
         ("groups", f"Number of groups, {word}"),
     )
 

@@ -352,6 +352,16 @@ def test_a_variance_without_an_interval_is_not_shown_and_the_table_says_why(wome
     ]
 
 
+@pytest.mark.parametrize(
+    ("link", "measure", "scale"), [("log", "pr", "risk_ratio"), ("probit", "coef", "link")]
+)
+def test_links_have_the_measure_that_their_coefficients_are(women, link, measure, scale):
+    request = ModelRequest(key="m", title="M", outcome=FIELDS["y"], exposure="x", link=link)
+    answer = model_results(request, sample_of(women(sites=12, each=30)), sites="site_id")
+    assert answer.block.measure == measure
+    assert answer.numbers[f"m.x.1.{measure}"].scale == scale
+
+
 def test_counts_have_rate_ratios(women):
     asked = request(outcome=FIELDS["visits"], family="poisson")
     answer = model_results(asked, sample_of(women(6, 40)), sites="site_id")
