@@ -157,14 +157,32 @@ def _separated(ready: Prepared) -> str | None:
 
 
 def separating_columns(problem: Problem, columns: tuple[Column, ...]) -> list[str]:
-    """Return, in words, each column whose coefficient has no finite estimate."""
-    from scipy.optimize import linprog
+    """Return, in words, each column whose coefficient has no finite estimate.
 
+    Where one covariate tells all outcomes apart, no other column has a finite estimate either.
+    Those that separate in a model of their own are then the ones to look at.
+    """
     signs = _signs(problem)
     if (signs == 2).all():
         return []
-    size = np.abs(problem.X).max(axis=0)
-    rows = np.unique(np.column_stack([signs, problem.X / size]), axis=0)
+    found = _endless(signs, problem.X, columns)
+    named = [column for column in found if column.term != "Intercept"] or found
+    alone = [c for c in named if len(named) > 1 and _separates_alone(signs, problem.X, columns, c)]
+    return [_in_words(column) for column in alone or named]
+
+
+def _separates_alone(signs: Array, X: Array, columns: tuple[Column, ...], column: Column) -> bool:
+    """Tell whether a column is endless with its own term and the intercept only."""
+    kept = [k for k, c in enumerate(columns) if c.term in ("Intercept", column.term)]
+    return column in _endless(signs, X[:, kept], tuple(columns[k] for k in kept))
+
+
+def _endless(signs: Array, X: Array, columns: tuple[Column, ...]) -> list[Column]:
+    """Solve the program of each column (n, p); return those with a separating direction."""
+    from scipy.optimize import linprog
+
+    size = np.abs(X).max(axis=0)
+    rows = np.unique(np.column_stack([signs, X / size]), axis=0)
     signs, X = rows[:, 0], rows[:, 1:]
     ordered = X[signs != 2] * -signs[signs != 2][:, None]
     tied = X[signs == 2]
@@ -183,10 +201,9 @@ def separating_columns(problem: Problem, columns: tuple[Column, ...]) -> list[st
                 method="highs",
             )
             if answer.status == 0 and answer.fun < -1e-6:
-                found.append((column, direction))
+                found.append(column)
                 break
-    named = [pair for pair in found if pair[0].term != "Intercept"] or found
-    return [_in_words(column) for column, _ in named]
+    return found
 
 
 def _signs(problem: Problem) -> Array:

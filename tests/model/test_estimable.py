@@ -243,3 +243,21 @@ def test_observation_level_effect_of_a_count_is_allowed() -> None:
     model = fit("count ~ x + (1 | id)", data, "poisson")
     assert model.converged
     assert model.varcorr["sd"][0] == pytest.approx(1.0, abs=0.25)
+
+
+def test_a_covariate_that_separates_alone_is_the_only_one_named() -> None:
+    """With y told apart by z, no coefficient is finite; only z is to blame."""
+    data = change(z=lambda d: d["y"])
+    with pytest.raises(ModelError) as refused:
+        fit("y ~ x + kind + z", data, family="binomial")
+    told = str(refused.value)
+    assert "'z' predicts it perfectly" in told
+    assert told.count("predicts it perfectly") == 1
+
+
+def test_covariates_that_separate_only_together_are_all_named() -> None:
+    data = change(y=lambda d: (d["x"] + d["measure"] > 0).astype(int))
+    with pytest.raises(ModelError) as refused:
+        fit("y ~ x + measure", data, family="binomial")
+    assert "'x' predicts" in str(refused.value)
+    assert "'measure' predicts" in str(refused.value)
