@@ -183,7 +183,8 @@ def _random_rows(results: Results, block: ModelBlock, shape: Shape, notes: Notes
     if not block.factors:
         return
     nulls = (address(block.key, "null", f.key, "variance") for f in block.factors)
-    with_null = any_has(results, *nulls)
+    # With few groups there is no variance to show, but a log-likelihood that needs its heading.
+    with_null = any_has(results, *nulls, address(block.key, "null", "loglik"))
     null: Cell = ("no covariates",) if with_null else EMPTY
     cells = _fill(shape, EMPTY, (null, EMPTY), (("all covariates",), EMPTY))
     yield Row(kind="section", label=("Between-group variation",), cells=cells)

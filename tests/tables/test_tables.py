@@ -213,3 +213,14 @@ def test_refused_crude_models_still_bear_their_name(study):
     numbers = {at: n for at, n in study.numbers.items() if not at.startswith("m1.crude")}
     table = build_table(dataclasses.replace(study, numbers=numbers), "model", "m1")
     assert "No covariates" not in {column.group for column in table.columns}
+
+
+def test_the_null_model_is_named_where_only_its_log_likelihood_stands(study):
+    numbers = {at: n for at, n in study.numbers.items() if not at.startswith("m1.null.")}
+    numbers["m1.null.loglik"] = dataclasses.replace(
+        study.number("m1.loglik"), address="m1.null.loglik", value=-99.5
+    )
+    results = dataclasses.replace(study, numbers=numbers)
+    table = build_table(results, "model", "m1")
+    assert row(results, table, "Between-group variation")[1] == "no covariates"
+    assert row(results, table, "Log-likelihood")[1] == "−99.50"
