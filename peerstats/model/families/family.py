@@ -8,6 +8,13 @@ m the weight of a row (trials x frequency). A family gives, row by row,
 
 and the constant apart, so that an engine adds it once. Families know nothing of groups or
 matrices; engines know nothing of links.
+
+Some outcomes have parameters beside η: a shape, thresholds, a probability of a zero. They are k
+auxiliary predictors ψ_1..ψ_k of each row (on a scale without bounds: log, logit), with ψ_j = G_j γ_j
+and G_j a column of ones unless a formula gives more. For those the kernel holds every term that
+depends on η or ψ, and a family gives as well
+
+    dl/dψ_j         dr/dψ_j         dW/dψ_j
 """
 
 from __future__ import annotations
@@ -20,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+AuxiliarySlopes = tuple[Array, Array, Array]
 
 LARGEST_EXPONENT = 700.0  # exp() of more overflows
 
@@ -49,6 +58,14 @@ class Family:
     has_dispersion: bool = False
     # Makes the same family and link of statsmodels, which fits models without a random part.
     glm_family: Callable[[], Any] | None = None
+    # Names of the auxiliary predictors ψ as printed; none for most families.
+    auxiliary: tuple[str, ...] = ()
+    # (n, k) values of ψ -> the family with those values fixed, whose slopes and third are as above.
+    at: Callable[[Array], Family] | None = None
+    # y, η, m, ψ -> dl/dψ, dr/dψ and dW/dψ, each (n, k).
+    auxiliary_slopes: Callable[[Array, Array, Array, Array], AuxiliarySlopes] | None = None
+    # y, m -> (k,) first values of ψ.
+    auxiliary_start: Callable[[Array, Array], Array] | None = None
     # Rows with equal η may be summed to one row with mean outcome and summed weight.
     sums_up: bool = True
 
