@@ -160,7 +160,21 @@ def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: N
         numbers=numbers,
         blocks=blocks,
         fits=fits,
+        unit=unit_sentence(study, analysis.data.unit),
     )
+
+
+def unit_sentence(study: Study, unit: str) -> str:
+    """Say what is done with women who were visited more than once; "" if none was."""
+    visits = study.tables.get("visits")
+    if visits is None or not visits.values["participant_id"].duplicated().any():
+        return ""
+    if unit == "visits":
+        return (
+            "The unit of analysis is the visit: each woman counts once for each of her visits, "
+            "also where this report speaks of women."
+        )
+    return "Each woman is analysed at her first visit; later visits are not used."
 
 
 def request_of(section: ModelSection, analysis: Analysis, codebook: Codebook) -> ModelRequest:

@@ -178,7 +178,7 @@ def _methods(
     results: Results, models: tuple[ModelBlock, ...], software: Mapping[str, str]
 ) -> tuple[Piece, ...]:
     """How the variables were described, each model fitted and the women protected."""
-    pieces: list[Piece] = []
+    pieces: list[Piece] = [Paragraph(text=(results.unit,))] if results.unit else []
     if any(isinstance(block, BaselineBlock) for block in results.blocks.values()):
         pieces.append(Paragraph(text=(DESCRIPTIVE,)))
     pieces += [Paragraph(text=model_paragraph(results, block)) for block in models]

@@ -55,6 +55,7 @@ class Results:
     fits: Mapping[str, FitRecord]
     sentences: tuple[tuple[str, str], ...] = ()  # (heading, text) that come from the spec itself
     clearance: Clearance | None = None
+    unit: str = ""  # what a row is, in a sentence without numbers; "" when that is plain
 
     def number(self, at: str) -> Number:
         """Return the number at an address; a wrong address is a bug of ours and says so."""
