@@ -105,7 +105,7 @@ def baseline(
         shown = _Split(columns=split.columns[:1], complete=False) if alone else split
         answers = read_answers(table, field)
         rows.append(_variable(answers, shown, skip_rule(field, others)))
-        numbers += _numbers(address(key, field.name), answers, shown)
+        numbers += _numbers(address(key, field.name), answers, shown, _secrecy(field, others))
     block = BaselineBlock(
         key=key,
         title=title,
@@ -116,6 +116,12 @@ def baseline(
         remarks=_remarks(split, by),
     )
     return block, distinct(numbers)
+
+
+def _secrecy(field: Field, others: Mapping[str, Field]) -> int:
+    """Return how sensitive it is to know who was asked: as the answer that decides it."""
+    gate = others.get(field.asked_if.variable) if field.asked_if else None
+    return max(field.sensitive, gate.sensitive if gate else 0)
 
 
 def _check_names(variables: Sequence[Field]) -> None:
@@ -181,9 +187,8 @@ def _variable(answers: Answers, split: _Split, rule: str | None) -> BaselineVari
     )
 
 
-def _numbers(at: str, answers: Answers, split: _Split) -> list[Number]:
-    """Return all numbers of one variable; `at` is B.V."""
-    sensitive = answers.field.sensitive
+def _numbers(at: str, answers: Answers, split: _Split, sensitive: int) -> list[Number]:
+    """Return all numbers of one variable; `at` is B.V, `sensitive` is of who was asked."""
     asked = [int((answers.asked & c.rows).sum()) for c in split.columns]
     numbers = _across(split, [within(at, g, "asked") for g in split.keys], asked, sensitive)
     numbers += (_measurement if answers.numeric else _levels)(at, answers, split)
@@ -251,18 +256,29 @@ def _statistics(at: str, field: Field, x: Floats, sensitive: int) -> list[Number
                 kind,
                 value,
                 format=_extreme_format(value) if extreme else _format(field),
-                basis=min(1, len(x)) if extreme else len(x),
+                basis=min(1, len(x)) if extreme else _described(x),
                 sensitive=sensitive,
             )
         )
     return numbers
 
 
+def _described(x: Floats) -> int:
+    """Return how many women a statistic speaks of: where half of them or more gave the same value
+    (no arrest, no child), those who did not, since the mean is then about them.
+
+    >>> _described(np.array([0.0, 0.0, 0.0, 2.0])), _described(np.array([1.0, 2.0, 3.0]))
+    (1, 3)
+    """
+    most = int(np.unique(x, return_counts=True)[1].max()) if len(x) else 0
+    return len(x) - most if 2 * most >= len(x) and len(x) > 1 else len(x)
+
+
 def _distance(at: str, answers: Answers, groups: Sequence[NDArray]) -> list[Number]:
     """Return B.V.smd when there are groups to compare; its basis is the smallest group."""
     if len(groups) < 2:
         return []
-    sizes = [len(g) if answers.numeric else int(g.sum()) for g in groups]
+    sizes = [_described(g) if answers.numeric else int(g.sum()) for g in groups]
     value = smd_numeric(groups) if answers.numeric else smd_levels(groups)
     return [
         statistic(

@@ -35,7 +35,9 @@ class TermRows:
     """A covariate of a model: its rows in the table, and the women in each.
 
     `rows` holds a mask (n,) for each of `term.levels`; `cells` divides all women by the term's
-    categories (one cell for a measurement), which is what stands behind its coefficients.
+    categories, which is what stands behind its coefficients. A measurement is one cell; but where
+    half of the women or more have the same value (a yes/no answer declared as a number, arrests
+    that nearly nobody had) its coefficient rests on the others, and they are a cell of their own.
     """
 
     term: Term
@@ -75,7 +77,8 @@ def term_rows(
         exposure=exposure,
         reason=reason,
     )
-    divisions = [list(part.levels.values()) for part in parts if part.levels]
+    divisions = [list(part.levels.values()) or list(part.split) for part in parts]
+    divisions = [division for division in divisions if division]
     everybody = np.ones(len(frame), dtype=bool)
     cells = tuple(_crossed((everybody, *masks)) for masks in itertools.product(*divisions))
     return TermRows(
@@ -110,6 +113,7 @@ class _Part:
     levels: Mapping[str, Rows]
     words: Mapping[str, str]
     boolean: bool = False
+    split: tuple[Rows, ...] = ()  # of a measurement: the rows with its commonest value, the others
 
 
 def _one_term(text: str) -> Factors:
@@ -137,7 +141,7 @@ def _part(factor: Node, columns: Mapping[str, Values], fields: Mapping[str, Fiel
         return _Part(name=str(factor), label=label, levels=found, words=named)
     boolean = field is not None and field.type == "boolean" and isinstance(factor, Name)
     if not boolean or not np.isin(values, (0.0, 1.0)).all():
-        return _Part(name=str(factor), label=label, levels={}, words={})
+        return _Part(name=str(factor), label=label, levels={}, words={}, split=_split(values))
     return _Part(
         name=str(factor),
         label=label,
@@ -145,6 +149,13 @@ def _part(factor: Node, columns: Mapping[str, Values], fields: Mapping[str, Fiel
         words={_NO: words.get(_NO, "No"), _YES: words.get(_YES, "Yes")},
         boolean=True,
     )
+
+
+def _split(values: Values) -> tuple[Rows, ...]:
+    """Divide rows by whether they have the commonest value, if half of them or more have it."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True, axis=0)
+    common = np.ravel(which) == counts.argmax()
+    return (common, ~common) if 2 * counts.max() >= len(common) else ()
 
 
 def _label(factor: Node, fields: Mapping[str, Field]) -> str:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -243,3 +244,21 @@ def test_the_order_of_the_rows_changes_no_number(make_table) -> None:
     shuffled = {k: [v[i] for i in order] for k, v in women.items()}
     first = baseline("t1", "T", make_table(women), [AGE, DEPORTED, PLACE], SITE)
     assert baseline("t1", "T", make_table(shuffled), [AGE, DEPORTED, PLACE], SITE) == first
+
+
+def test_a_mean_of_a_value_that_most_women_share_describes_the_others(make_table) -> None:
+    arrests = Field(name="age", table="women", label="Arrests", type="integer", column="age")
+    women = {"site_id": ["a"] * 4 + ["b"] * 2, "age": [0.0, 0.0, 0.0, 2.0, 1.0, 3.0]}
+    found = _by_address(baseline("t1", "Table 1", make_table(women), [arrests], SITE)[1])
+    means = [found[f"t1.age.{g}.mean"].basis for g in ("all", "a", "b")]
+    assert means == [3, 1, 1]
+    assert found["t1.age.smd"].basis == 1
+    assert found["t1.age.a.answered"].basis == 4
+
+
+def test_who_was_asked_is_as_sensitive_as_what_decides_it(make_table) -> None:
+    secret = replace(DEPORTED, sensitive=2)
+    numbers = baseline("t1", "Table 1", make_table(WOMEN), [secret, PLACE], SITE)[1]
+    found = _by_address(numbers)
+    assert found["t1.place.a.asked"].sensitive == 2
+    assert found["t1.place.bar.a.n"].sensitive == 0

@@ -134,3 +134,17 @@ def test_a_category_of_one_level_shows_it_without_a_coefficient(frame):
 def test_two_terms_on_one_line_are_refused(frame):
     with pytest.raises(UsageError, match="is 2 terms of a model"):
         rows_of("age + venue", frame)
+
+
+@pytest.mark.parametrize(
+    ("values", "sizes"),
+    [
+        ([0.0, 0.0, 0.0, 0.0, 0.0, 1.0], [5, 1]),  # a yes/no answer declared as a number
+        ([0.0, 0.0, 0.0, 0.0, 7.0, 9.0], [4, 2]),
+        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], [3, 3]),
+        ([20.0, 30.0, 40.0, 25.0, 35.0, 45.0], [6]),
+    ],
+)
+def test_a_number_that_most_women_share_rests_on_the_others(frame, values, sizes):
+    cells = rows_of("age", frame.assign(age=values)).cells
+    assert [int(cell.sum()) for cell in cells] == sizes

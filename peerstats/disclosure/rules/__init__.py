@@ -14,9 +14,11 @@ from peerstats.disclosure.rules.columns import merge_columns
 from peerstats.disclosure.rules.counts import recompute_percentages, round_counts
 from peerstats.disclosure.rules.fits import protect_fits
 from peerstats.disclosure.rules.levels import merge_levels
+from peerstats.disclosure.rules.measurements import protect_measurements
 from peerstats.disclosure.rules.models import protect_models
 from peerstats.disclosure.rules.modes import protect_modes
 from peerstats.disclosure.rules.printed import print_values
+from peerstats.disclosure.rules.samples import protect_samples
 from peerstats.disclosure.rules.sites import hide_site_names
 from peerstats.disclosure.rules.statistics import protect_statistics
 from peerstats.disclosure.rules.texts import mask_texts
@@ -25,8 +27,10 @@ RULES: Mapping[str, Rule] = {
     "columns": merge_columns,
     "asked": protect_skip_rules,
     "levels": merge_levels,
+    "measurements": protect_measurements,
     "bins": merge_bins,
     "models": protect_models,
+    "samples": protect_samples,
     "modes": protect_modes,
     "statistics": protect_statistics,
     "counts": round_counts,

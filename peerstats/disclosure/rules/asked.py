@@ -1,7 +1,9 @@
 """Skip rules: how many were asked is a cell of the variable that decides who is asked.
 
 If nobody in a town was asked an item that only women in informal work are asked, nobody there is in
-informal work; if everybody was, all are. Such an item is shown for everybody only.
+informal work; if everybody was, all are. Such an item is shown for everybody only. Where the answer
+that decides is sensitive (whether she was deported), the two counts must be large in every group,
+as that answer's own cells must.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def _gives_away(draft: Draft, key: str, variable: BaselineVariable, group: str) 
     if place not in draft.numbers:
         return False
     asked, women = draft.count(place), draft.count(address(key, group, "n"))
-    if draft.policy.cells_large:
+    sensitive = draft.numbers[place].sensitive >= 2 and group != ALL
+    if draft.policy.cells_large or sensitive:
         return draft.policy.small(asked) or draft.policy.small(women - asked)
     if asked in (0, women):
         return True

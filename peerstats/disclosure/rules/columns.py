@@ -133,9 +133,7 @@ def _merge_variable(
 
 def _combined(draft: Draft, at: str, pool: Sequence[str], new: str) -> list[Number]:
     """Return the statistics of the merged group: mean and SD, and the others marked as withheld."""
-    moments = [
-        tuple(draft.numbers.get(within(at, g, name)) for name in ("mean", "sd")) for g in pool
-    ]
+    moments = [_moments(draft, within(at, g)) for g in pool]
     combined = []
     names = [at_.rsplit(".", 1)[1] for at_ in under(draft.numbers, within(at, pool[0]))]
     for name in names:
@@ -143,7 +141,7 @@ def _combined(draft: Draft, at: str, pool: Sequence[str], new: str) -> list[Numb
         if source.kind == "count":
             continue
         value = {"mean": _mean, "sd": _sd}.get(name, lambda _: math.nan)(moments)
-        basis = sum(mean.basis or 0 for mean, _ in moments if mean)
+        basis = sum(draft.numbers[within(at, g, name)].basis or 0 for g in pool)
         combined.append(
             replace(
                 source,
@@ -155,25 +153,24 @@ def _combined(draft: Draft, at: str, pool: Sequence[str], new: str) -> list[Numb
     return combined
 
 
-def _known(moments: Sequence[tuple[Number | None, ...]]) -> list[tuple[int, float, float]]:
-    """Return n, mean and variance of each group that has anybody."""
-    return [
-        (mean.basis, mean.value, sd.value**2 if mean.basis > 1 else 0.0)
-        for mean, sd in moments
-        if mean and sd and mean.basis
-    ]
+def _moments(draft: Draft, at: str) -> tuple[int, float, float]:
+    """Return how many women of a group answered, their mean and their variance."""
+    n, mean, sd = (within(at, name) for name in ("answered", "mean", "sd"))
+    if draft.count(n) == 0 or mean not in draft.numbers or sd not in draft.numbers:
+        return 0, 0.0, 0.0
+    variance = draft.numbers[sd].value ** 2 if draft.count(n) > 1 else 0.0
+    return draft.count(n), draft.numbers[mean].value, variance
 
 
-def _mean(moments: Sequence[tuple[Number | None, ...]]) -> float:
-    known = _known(moments)
-    n = sum(size for size, _, _ in known)
-    return sum(size * mean for size, mean, _ in known) / n if n else math.nan
+def _mean(moments: Sequence[tuple[int, float, float]]) -> float:
+    n = sum(size for size, _, _ in moments)
+    return sum(size * mean for size, mean, _ in moments) / n if n else math.nan
 
 
-def _sd(moments: Sequence[tuple[Number | None, ...]]) -> float:
-    known, mean = _known(moments), _mean(moments)
-    n = sum(size for size, _, _ in known)
+def _sd(moments: Sequence[tuple[int, float, float]]) -> float:
+    mean = _mean(moments)
+    n = sum(size for size, _, _ in moments)
     if n < 2:
         return math.nan
-    squares = sum((size - 1) * var + size * (m - mean) ** 2 for size, m, var in known)
+    squares = sum((size - 1) * var + size * (m - mean) ** 2 for size, m, var in moments if size)
     return math.sqrt(squares / (n - 1))

@@ -25,6 +25,7 @@ from peerstats.results.blocks import (
     Mark,
     ModelBlock,
     QualityBlock,
+    QualityRow,
     ReliabilityBlock,
 )
 from peerstats.results.formats import WITHHELD
@@ -48,6 +49,7 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 _DF = re.compile(r" \((?!\d df)[\d.,]+ df\)")
+UNDECLARED = "Columns that are not in the codebook were not read."
 NOT_ESTIMABLE = "Not estimable from these data."
 REMARK = "A remark about this row is withheld, because of small numbers."
 # A level of confidence, a rule of thumb, and degrees of freedom so few that they count sites: a fit
@@ -105,11 +107,18 @@ def _masked_block(block: Block) -> Block:
         marks = tuple(dict.fromkeys(map(_mark, block.marks)))
         return replace(block, marks=marks, inference=inference)
     if isinstance(block, QualityBlock):
-        rows = tuple(replace(r, message=masked_counts(r.message)) for r in block.rows)
+        rows = tuple(map(_row, block.rows))
         return replace(block, rows=rows, notes=tuple(map(masked_counts, block.notes)))
     if isinstance(block, ReliabilityBlock):
         return replace(block, remarks=tuple(map(masked, block.remarks)))
     return block
+
+
+def _row(row: QualityRow) -> QualityRow:
+    """Mask a finding; the heading of a column that nobody declared can be anything, also a name."""
+    if row.rule == "undeclared":
+        return replace(row, columns=(), message=UNDECLARED)
+    return replace(row, message=masked_counts(row.message))
 
 
 def _mark(mark: Mark) -> Mark:

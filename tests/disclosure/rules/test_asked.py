@@ -49,3 +49,16 @@ def test_without_a_skip_rule_everybody_may_be_asked(table_one):
     variable = replace(block.variables[0], skip_rule=None)
     results = replace(results, blocks={"t1": replace(block, variables=(variable,))})
     assert release(results, STANDARD).blocks["t1"].variables[0].by_group
+
+
+@pytest.mark.parametrize(("asked", "women"), [([13, 18], [19, 30]), ([5, 18], [30, 40])])
+def test_a_sensitive_condition_needs_many_on_both_sides(table_one, asked, women):
+    """How many were asked how often they were deported is how many were deported."""
+    results = asked_of(table_one, asked, women)
+    assert release(results, STANDARD).blocks["t1"].variables[0].by_group
+    numbers = {
+        at: replace(n, sensitive=2) if at.endswith(".asked") else n
+        for at, n in results.numbers.items()
+    }
+    released = release(replace(results, numbers=numbers), STANDARD)
+    assert not released.blocks["t1"].variables[0].by_group

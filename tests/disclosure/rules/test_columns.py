@@ -7,6 +7,7 @@ from peerstats.disclosure import policy, release
 from peerstats.disclosure.draft import Draft
 from peerstats.disclosure.rules.columns import merge_columns
 from peerstats.results.blocks import BaselineVariable
+from peerstats.results.counting import count
 
 STANDARD = policy("standard")
 
@@ -60,6 +61,7 @@ def test_mean_and_sd_of_merged_groups_are_those_of_all_their_women(table_one, me
             ("median", "median", np.median),
         )
     ]
+    numbers += [count(f"t1.age.g{j}.answered", len(x)) for j, x in enumerate(ages)]
     block = results.blocks["t1"]
     age = BaselineVariable(name="age", label="Age", numeric=True)
     results = replace(

@@ -86,3 +86,18 @@ def test_every_block_with_sentences_is_masked(of_numbers):
     assert blocks["q"].rows[0].message == "in [c] of [c] rows"
     assert blocks["q"].notes == ("[c] rows read",)
     assert blocks["r"].remarks == ("S: [c] women answered.",)
+
+
+def test_headings_that_nobody_declared_are_not_repeated(of_numbers):
+    """A heading can be anything, also what a woman was called."""
+    row = QualityRow(
+        key="undeclared",
+        rule="undeclared",
+        severity="note",
+        table="participants",
+        columns=("maria_lopez", "age"),
+        message="2 columns are not in the codebook. 'maria_lopez' was not read.",
+    )
+    block = QualityBlock(key="q", title="Quality", rows=(row,), rules_run=3, notes=())
+    released = release(of_numbers(blocks=[block]), policy("standard"))
+    assert "maria" not in repr(released.blocks["q"])
