@@ -244,7 +244,10 @@ def levels(*pairs: tuple[str, str]) -> tuple[TermLevel, ...]:
 
 def random_part(numbers: Numbers, base: str, values: tuple[float, ...]) -> None:
     numbers.count(f"{base}.groups", 60)
-    names = ("variance", "variance.low", "variance.high", "icc", "mor", "mor.low", "mor.high")
+    names = (
+        *("variance", "variance.low", "variance.high"),
+        *("icc", "icc.low", "icc.high", "mor", "mor.low", "mor.high"),
+    )
     for name, value in zip(names, values, strict=True):
         sort = name.split(".")[0]
         fmt = "ratio" if sort == "mor" else "decimal3"
@@ -273,8 +276,8 @@ def model(numbers: Numbers) -> ModelBlock:
     for name, (events, n) in cells.items():
         numbers.count(f"m1.{name}.events", events)
         numbers.count(f"m1.{name}.n", n)
-    random_part(numbers, "m1.venue", (0.284, 0.091, 0.88, 0.079, 1.66, 1.33, 2.45))
-    random_part(numbers, "m1.null.venue", (0.412, 0.16, 1.06, 0.111, 1.84, 1.46, 2.67))
+    random_part(numbers, "m1.venue", (0.284, 0.091, 0.88, 0.079, 0.027, 0.211, 1.66, 1.33, 2.45))
+    random_part(numbers, "m1.null.venue", (0.412, 0.16, 1.06, 0.111, 0.046, 0.244, 1.84, 1.46, 2.67))
     for base in ("m1", "m1.null"):
         numbers.count(f"{base}.n", 401)
         numbers.count(f"{base}.events", 205)

@@ -225,7 +225,7 @@ def _random_lines(block: ModelBlock, factor: Item) -> tuple[tuple[str, str], ...
     word = lower_first(factor.label)
     return (
         ("variance", f"Between-{word} variance (95%{NBSP}CI)"),
-        ("icc", f"Intraclass correlation, {word}"),
+        ("icc", f"Intraclass correlation, {word} (95%{NBSP}CI)"),
         ("mor", f"Median odds ratio, {word} (95%{NBSP}CI)"),
         ("groups", f"Number of groups, {word}"),
     )
