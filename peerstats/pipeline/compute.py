@@ -209,7 +209,9 @@ def _answered(plan: Plan, ground: Ground, jobs: int, tell: Tell) -> Iterator[Ans
         from joblib import Parallel, delayed
 
         tell(f"fitting {len(sections)} models, {jobs} at a time")
-        yield from Parallel(n_jobs=jobs)(
+        # max_nbytes: otherwise large tables go to other processes through files in shared memory
+        # that others may read and a killed run leaves behind.
+        yield from Parallel(n_jobs=jobs, max_nbytes=None)(
             delayed(_answer)(plan.analysis, section, ground) for section in sections
         )
         return
