@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, gammaln, log_ndtr, ndtr, ndtri
+from scipy.special import bdtr, expit, gammaln, log_ndtr, ndtr, ndtri, xlogy
 
 from peerstats.model.families.family import LARGEST_EXPONENT, Array, Family
 
@@ -152,6 +152,33 @@ def _cloglog_start(y: Array, m: Array) -> Array:
     return np.log(-np.log1p(-_smoothed(y, m)))
 
 
+def unit_deviance(y: Array, mu: Array) -> Array:
+    """2 [y log(y/μ) + (1-y) log((1-y)/(1-μ))] (McCullagh & Nelder 1989, 2.3)."""
+    yes = xlogy(y, y) - xlogy(y, mu)
+    no = xlogy(1 - y, 1 - y) - xlogy(1 - y, 1 - mu)
+    return 2.0 * (yes + no)
+
+
+def _draw_with(
+    inverse: Callable[[Array], Array],
+) -> Callable[[np.random.Generator, Array, Array, float], Array]:
+    def draw(rng: np.random.Generator, eta: Array, trials: Array, sd: float) -> Array:
+        return rng.binomial(trials.astype(np.int64), inverse(eta)) / trials
+
+    return draw
+
+
+def _bounds_with(
+    inverse: Callable[[Array], Array],
+) -> Callable[[Array, Array, Array, float], tuple[Array, Array]]:
+    def bounds(y: Array, eta: Array, trials: Array, sd: float) -> tuple[Array, Array]:
+        successes, p = np.round(y * trials), inverse(eta)
+        below = np.where(successes > 0, bdtr(np.maximum(successes - 1, 0), trials, p), 0.0)
+        return below, bdtr(successes, trials, p)
+
+    return bounds
+
+
 Parts = tuple[
     Callable[[Array, Array, Array], Slopes],
     Callable[[Array, Array, Array], Array],
@@ -198,4 +225,7 @@ def binomial(link: str = "logit") -> Family:
         latent_variance=latent,
         has_trials=True,
         glm_family=lambda: _glm_family(link),
+        draw=_draw_with(inverse),
+        bounds=_bounds_with(inverse),
+        unit_deviance=unit_deviance,
     )

@@ -10,8 +10,8 @@ and the constant apart, so that an engine adds it once. Families know nothing of
 matrices; engines know nothing of links.
 
 Some outcomes have parameters beside η: a shape, thresholds, a probability of a zero. They are k
-auxiliary predictors ψ_1..ψ_k of each row (on a scale without bounds: log, logit), with ψ_j = G_j γ_j
-and G_j a column of ones unless a formula gives more. For those the kernel holds every term that
+auxiliary predictors ψ_1..ψ_k of each row (on a scale without bounds: log, logit), with
+ψ_j = G_j γ_j and G_j a column of ones unless a formula gives more. For those the kernel holds every term that
 depends on η or ψ, and a family gives as well
 
     dl/dψ_j         dr/dψ_j         dW/dψ_j
@@ -42,6 +42,8 @@ class Family:
     what is wrong with the outcome's codes. `inverse(eta)` is the mean, `variance(mu)` its variance
     function, `start(y, m)` a first linear predictor. `latent_variance` is the residual variance on
     the link's scale (π²/3 for logit), None where the link has no latent variable.
+
+    A family with auxiliary predictors gives draw, bounds and unit_deviance through `at(psi)`.
     """
 
     name: str
@@ -68,6 +70,12 @@ class Family:
     auxiliary_start: Callable[[Array, Array], Array] | None = None
     # Rows with equal η may be summed to one row with mean outcome and summed weight.
     sums_up: bool = True
+    # rng, η, trials, residual sd -> one outcome a row, coded as y is (proportions with trials).
+    draw: Callable[[np.random.Generator, Array, Array, float], Array] | None = None
+    # y, η, trials, residual sd -> P(Y < y) and P(Y <= y) of each row.
+    bounds: Callable[[Array, Array, Array, float], tuple[Array, Array]] | None = None
+    # y, mean -> twice the log-likelihood lost to a perfect fit of the row, by unit of m.
+    unit_deviance: Callable[[Array, Array], Array] | None = None
 
     def loglik(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtr
 
 from peerstats.model.families.family import Array, Family
 
@@ -30,6 +31,22 @@ def check(y: Array) -> str | None:
     return None
 
 
+def draw(rng: np.random.Generator, eta: Array, trials: Array, sd: float) -> Array:
+    """η plus a normal error of that standard deviation."""
+    return eta + sd * rng.standard_normal(len(eta))
+
+
+def bounds(y: Array, eta: Array, trials: Array, sd: float) -> tuple[Array, Array]:
+    """The two are equal for a continuous outcome."""
+    upto = ndtr((y - eta) / sd)
+    return upto, upto
+
+
+def unit_deviance(y: Array, mu: Array) -> Array:
+    """The squared difference."""
+    return (y - mu) ** 2
+
+
 def gaussian(link: str = "identity") -> Family:
     """Return the gaussian family.
 
@@ -48,4 +65,7 @@ def gaussian(link: str = "identity") -> Family:
         check=check,
         has_dispersion=True,
         sums_up=False,
+        draw=draw,
+        bounds=bounds,
+        unit_deviance=unit_deviance,
     )

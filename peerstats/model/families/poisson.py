@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, pdtr, xlogy
 
 from peerstats.model.families.family import LARGEST_EXPONENT, Array, Family
 
@@ -39,6 +39,22 @@ def check(y: Array) -> str | None:
     return None
 
 
+def draw(rng: np.random.Generator, eta: Array, trials: Array, sd: float) -> Array:
+    """Counts with mean exp(η)."""
+    return rng.poisson(_mean(eta)).astype(np.float64)
+
+
+def bounds(y: Array, eta: Array, trials: Array, sd: float) -> tuple[Array, Array]:
+    """The Poisson distribution function just below y and at y."""
+    mu = _mean(eta)
+    return np.where(y > 0, pdtr(np.maximum(y - 1, 0), mu), 0.0), pdtr(y, mu)
+
+
+def unit_deviance(y: Array, mu: Array) -> Array:
+    """2 [y log(y/μ) - (y - μ)]."""
+    return 2.0 * (xlogy(y, y) - xlogy(y, mu) - (y - mu))
+
+
 def _glm_family() -> Any:
     from statsmodels.genmod.families import Poisson
 
@@ -62,4 +78,7 @@ def poisson(link: str = "log") -> Family:
         start=lambda y, m: np.log(y + 0.5),
         check=check,
         glm_family=_glm_family,
+        draw=draw,
+        bounds=bounds,
+        unit_deviance=unit_deviance,
     )
