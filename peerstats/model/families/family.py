@@ -11,8 +11,8 @@ matrices; engines know nothing of links.
 
 Some outcomes have parameters beside η: a shape, thresholds, a probability of a zero. They are k
 auxiliary predictors ψ_1..ψ_k of each row (on a scale without bounds: log, logit), with
-ψ_j = G_j γ_j and G_j a column of ones unless a formula gives more. For those the kernel holds every term that
-depends on η or ψ, and a family gives as well
+ψ_j = G_j γ_j and G_j a column of ones unless a formula gives more. For those the kernel holds every
+term that depends on η or ψ, and a family gives as well
 
     dl/dψ_j         dr/dψ_j         dW/dψ_j
 """
