@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+import pandas as pd
+
 from peerstats.inference.estimates import Estimate, Estimates, Remark
 from peerstats.inference.layout import factor_noun
 from peerstats.results.blocks import Mark, Term
 from peerstats.results.model_numbers import Fitted
 from peerstats.results.number import address
+from peerstats.results.terms import TermRows
 
 
 def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) -> tuple[Mark, ...]:
@@ -29,6 +32,52 @@ def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) 
     ]
     marks += [mark for key, one in fitted.items() for mark in _unbounded(key, one)]
     return tuple(dict.fromkeys(marks))
+
+
+REPEATS = (
+    "Some women have several visits here and the model has no effect of woman: its intervals "
+    "ignore that visits of the same woman are alike, and its counts are of visits."
+)
+FLAT = "it does not vary inside venues, and the model has no effect of venue: its interval may be"
+
+
+def cluster_marks(
+    model: str,
+    terms: tuple[TermRows, ...],
+    frame: pd.DataFrame,
+    unmodelled: Mapping[str, pd.Series],
+) -> tuple[Mark, ...]:
+    """Return what ignoring visits of the same woman, or women of the same venue, does to a model.
+
+    `unmodelled` gives each row's woman and venue where the model has no effect of them. A covariate
+    that is constant inside venues and not inside sites is learnt from venues, as one of sites is
+    from sites (Moulton 1990, Rev Econ Stat 72:334).
+    """
+    women, venues = unmodelled.get("participant_id"), unmodelled.get("venue_id")
+    marks = []
+    if women is not None and women.duplicated().any():
+        marks.append(Mark(where=model, sort="warning", sentence=REPEATS))
+    if venues is not None and venues.duplicated().any():
+        for rows in terms:
+            if not rows.product and _flat(frame, rows.variables, venues):
+                sentence = f"{rows.term.label}: {FLAT} too narrow."
+                where = f"{model}.{rows.term.variable}"
+                marks.append(Mark(where=where, sort="warning", sentence=sentence))
+    return tuple(marks)
+
+
+def _flat(frame: pd.DataFrame, variables: tuple[str, ...], venues: pd.Series) -> bool:
+    """Whether variables are constant inside venues but not inside sites."""
+    if "site_id" not in frame:
+        return _constant(frame, variables, [venues])
+    sites = frame["site_id"]
+    if _constant(frame, variables, [sites]):
+        return False  # what is constant inside sites is judged by the number of sites
+    return _constant(frame, variables, [sites, venues])  # venue "1" of two sites is two venues
+
+
+def _constant(frame: pd.DataFrame, variables: tuple[str, ...], groups: list[pd.Series]) -> bool:
+    return all(frame[name].groupby(groups).nunique().max() <= 1 for name in variables)
 
 
 def _unbounded(key: str, fitted: Fitted) -> Iterator[Mark]:

@@ -24,7 +24,7 @@ from peerstats.model.fit import Fit, fit
 from peerstats.model.formula import parse_formula
 from peerstats.results.blocks import Item, Mark, ModelBlock
 from peerstats.results.counting import distinct
-from peerstats.results.model_marks import marks_of, methods_of
+from peerstats.results.model_marks import cluster_marks, marks_of, methods_of
 from peerstats.results.model_numbers import (
     Fitted,
     Women,
@@ -88,13 +88,7 @@ class _Case:
     texts: tuple[str, ...]
     sites: pd.Series | None
     dropped: tuple[tuple[str, int], ...]
-    repeats: bool  # whether a woman has several rows and the model no effect of woman
-
-
-REPEATS = (
-    "Some women have several visits here and the model has no effect of woman: its intervals "
-    "ignore that visits of the same woman are alike, and its counts are of visits."
-)
+    unmodelled: Mapping[str, pd.Series]  # clusters of each row that the model has no effect of
 
 
 def model_results(
@@ -169,17 +163,12 @@ def _prepare(request: ModelRequest, sample: Sample, sites: str | None) -> _Case:
         texts=texts,
         sites=complete[sites] if sites else None,
         dropped=_dropped(sample, frame),
-        repeats=_repeats(request, sample.frame[whole]),
+        unmodelled={
+            key: sample.frame.loc[whole, key].reset_index(drop=True)
+            for key in ("participant_id", "venue_id")
+            if key in sample.frame and key not in names
+        },
     )
-
-
-def _repeats(request: ModelRequest, rows: pd.DataFrame) -> bool:
-    """Whether rows of the same woman are taken for rows of several."""
-    woman = "participant_id"
-    if woman not in rows or not rows[woman].duplicated().any():
-        return False
-    random = parse_formula(_formula(request, ())).random
-    return not any(woman in term.factors and () in term.effects for term in random)
 
 
 def _dropped(sample: Sample, frame: pd.DataFrame) -> tuple[tuple[str, int], ...]:
@@ -295,7 +284,7 @@ def _block(case: _Case, fitted: Mapping[str, Fitted], failed: tuple[Mark, ...]) 
     factors = [r.group for r in formula.random if () in r.effects]
     terms = tuple(rows.term for rows in case.terms)
     adjusted = fitted.get(request.key)
-    repeats = (Mark(where=request.key, sort="warning", sentence=REPEATS),) if case.repeats else ()
+    ignored = cluster_marks(request.key, case.terms, case.frame, case.unmodelled)
     return ModelBlock(
         key=request.key,
         title=request.title,
@@ -305,7 +294,7 @@ def _block(case: _Case, fitted: Mapping[str, Fitted], failed: tuple[Mark, ...]) 
         terms=terms,
         factors=tuple(Item(key=f, label=factor_label(f, case.fields)) for f in factors),
         fits=tuple(fitted),
-        marks=(*failed, *repeats, *marks_of(request.key, terms, fitted)),
+        marks=(*failed, *ignored, *marks_of(request.key, terms, fitted)),
         inference=methods_of(adjusted.estimates, terms) if adjusted else (),
         question=request.question,
     )

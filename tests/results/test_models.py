@@ -403,3 +403,20 @@ def test_several_visits_of_a_woman_are_warned_of_unless_the_model_knows_them(wom
     assert warned(request, frame)
     assert not warned(replace(request, random="1 | site_id/participant_id"), frame)
     assert not warned(request, frame.drop_duplicates("participant_id"))
+
+
+def test_a_covariate_of_venues_is_warned_of_where_the_model_has_no_venues(women):
+    frame = women(sites=12, each=30)
+    frame["venue_id"] = [f"v{i // 6 % 5}" for i in range(len(frame))]  # the same in every site
+    frame["formality"] = ["formal" if i // 6 % 2 else "informal" for i in range(len(frame))]
+    request = ModelRequest(
+        key="m", title="M", outcome=FIELDS["y"], exposure="formality", random="1 | site_id",
+        covariates=(("x", "a reason"), ("country", "a reason")),
+    )  # fmt: skip
+
+    def warned(request):
+        marks = model_results(request, sample_of(frame), sites="site_id").block.marks
+        return {mark.where for mark in marks if "inside venues" in mark.sentence}
+
+    assert warned(request) == {"m.formality"}
+    assert warned(replace(request, random="1 | site_id/venue_id")) == set()
