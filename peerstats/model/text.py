@@ -34,10 +34,20 @@ def number(value: object, digits: int = 4) -> str:
     return f"{float(value):.{digits}g}"  # type: ignore[arg-type]
 
 
+def _p_value(value: float) -> str:
+    """A p-value; one too small for a double is not printed as 0, which none is.
+
+    >>> _p_value(0.0455), _p_value(1e-300)
+    ('0.0455', '<0.0001')
+    """
+    return "<0.0001" if value < 1e-4 else number(value)
+
+
 def _cells(frame: pd.DataFrame) -> list[list[str]]:
     rows = [[str(c) for c in ("", *frame.columns)]]
     for label, values in zip(frame.index, frame.to_numpy(dtype=object), strict=True):
-        rows.append([str(label), *(number(v) for v in values)])
+        cells = zip(frame.columns, values, strict=True)
+        rows.append([str(label), *(_p_value(v) if c == "p" else number(v) for c, v in cells)])
     return rows
 
 

@@ -270,6 +270,9 @@ def test_printing(mixed: Fit) -> None:
     assert "Converged  yes" in text
     assert repr(mixed).startswith("<Fit: usen ~")
     assert "-1206.81" in mixed.summary()
+    urban = next(line for line in text.splitlines() if line.startswith("urban"))
+    assert mixed.pvalues["urban[T.Y]"] < 1e-8
+    assert "<0.0001" in urban
 
 
 def test_html_is_escaped() -> None:
