@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,12 @@ class Convergence:
 class Solution:
     """Numbers from an engine, in the order of the design's columns and random terms.
 
-    `sds` holds one standard deviation per grouping factor; `covariance` is that of (β, log sd of
-    each factor, log residual sd when there is one), rows of a zero variance being nan. `modes`
-    maps a grouping factor to the conditional modes and their standard deviations, by level.
+    `sds` holds the standard deviations of all random effects, block by block, and `correlations`
+    the matrix of each block (none are given when every block has one effect). `covariance` is that
+    of (β, γ, each block's log sds and atanh correlations row by row, log residual sd when there is
+    one), rows of a zero variance being nan. `modes` maps a grouping factor to the conditional modes
+    and their standard deviations: (levels,), or (levels, effects) where it has several.
+    `auxiliary` holds γ, the family's own parameters.
     """
 
     beta: Array
@@ -47,3 +50,5 @@ class Solution:
     convergence: Convergence
     has_residual_sd: bool = False
     method: str = "ML"
+    correlations: tuple[Array, ...] = ()
+    auxiliary: Array = field(default_factory=lambda: np.zeros(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from peerstats.errors import DataError, ModelError, Problem, UsageError, did_you_mean
 from peerstats.model.columns import Column, Recipe, check_columns, make_matrix
 from peerstats.model.formula import Formula, parse_formula
+from peerstats.model.random_columns import RandomColumns, read_blocks
 from peerstats.model.transforms import Memory, evaluate
 from peerstats.model.tree import Name, Node, names_in
 from peerstats.model.variables import (
@@ -30,11 +31,17 @@ Weights = str | Sequence[float] | NDArray[np.float64] | pd.Series
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grouping:
-    """A grouping factor: each row's level as an integer, and the levels' labels."""
+    """A grouping factor: each row's level as an integer, and the levels' labels.
+
+    A row that belongs to several levels has them in `members` (n, m), with `shares` of the same
+    shape; its `codes` are then the first.
+    """
 
     name: str
     codes: NDArray[np.intp]
     levels: tuple[str, ...]
+    members: NDArray[np.intp] | None = None
+    shares: NDArray[np.float64] | None = None
 
     @property
     def sizes(self) -> NDArray[np.intp]:
@@ -63,6 +70,11 @@ class Design:
     dropped: tuple[tuple[str, int], ...]
     recipe: Recipe
     rows: NDArray[np.intp]  # positions, in the data given, of the rows used
+    random: tuple[RandomColumns, ...] = ()
+    # Matrices (n, g) of auxiliary predictors that have covariates; the others are constants.
+    auxiliary: Mapping[str, NDArray[np.float64]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     messages: tuple[str, ...] = ()
 
     @property
@@ -118,6 +130,7 @@ def build_design(formula: Formula | str, frame: Any, weights: Weights | None = N
         dropped=dropped,
         recipe=replace(recipe, memory=MappingProxyType(memory)),
         rows=kept,
+        random=read_blocks(formula.random, columns, len(used)),
         messages=_single_rows(recipe, columns),
     )
 
@@ -180,7 +193,8 @@ def _complete_rows(
 
 
 def _nodes(formula: Formula) -> list[Node]:
-    return [*(f for term in formula.fixed for f in term), *formula.offset]
+    terms = [*formula.fixed, *(effect for r in formula.random for effect in r.effects)]
+    return [*(f for term in terms for f in term), *formula.offset]
 
 
 def _read_columns(formula: Formula, used: pd.DataFrame) -> dict[str, Values]:

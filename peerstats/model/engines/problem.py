@@ -7,7 +7,7 @@ weight (McCullagh & Nelder 1989, 4.1). The terms without η are added up once ov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,33 @@ PROBE = 1_000  # rows looked at before sorting all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """Random effects of one grouping factor: row i multiplies those of its level by `Z[i]`.
+
+    `codes` is (n, members): one level a row, or several with `shares` (n, members) of each.
+    `factor` numbers the grouping factors in the order in which they are eliminated.
+    """
+
+    factor: int
+    levels: int
+    codes: Codes
+    Z: Array
+    shares: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """Effects a level."""
+        return self.Z.shape[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
     """One model's arrays. `codes` has one array per grouping factor, the largest factor first.
 
     Rows are sorted by the first factor; `starts` are the first rows of its levels. `order` gives
     each factor's place in the formula. `m` is trials x weight; `constant` completes the kernel.
+    `blocks` describe the random part, in the formula's order, where it is more than intercepts or
+    where the family is gaussian or has auxiliary predictors; `G` are the matrices of those.
     """
 
     family: Family
@@ -40,6 +62,8 @@ class Problem:
     starts: Codes
     order: tuple[int, ...]
     constant: float
+    blocks: tuple[Block, ...] = ()
+    G: tuple[Array, ...] = ()
 
     @property
     def n(self) -> int:
@@ -47,20 +71,32 @@ class Problem:
         return len(self.y)
 
 
+def is_general(design: Design, family: Family) -> bool:
+    """Tell whether a model needs blocks: slopes, memberships, a residual, auxiliary predictors."""
+    plain = all(block.intercept_only for block in design.random)
+    several = any(g.members is not None for g in design.groups.values())
+    return not plain or several or family.has_dispersion or bool(family.auxiliary)
+
+
 def make_problem(design: Design, family: Family) -> Problem:
     """Sort, collapse where it pays and split off the constant."""
-    groupings = [design.groups[r.group] for r in design.formula.random]
-    order = sorted(range(len(groupings)), key=lambda k: -len(groupings[k].levels))
+    general = is_general(design, family)
+    names = _elimination(design) if general else [r.group for r in design.formula.random]
+    groupings = [design.groups[name] for name in names]
+    order = sorted(range(len(names)), key=lambda k: -len(groupings[k].levels))
+    order = list(range(len(names))) if general else order
     codes = tuple(groupings[k].codes for k in order)
     ones = np.ones(design.n)
     weights = ones if design.weights is None else design.weights
     trials = ones if design.trials is None else design.trials
     offset = np.zeros(design.n) if design.offset is None else design.offset
     constant = float(family.constant(design.y, weights, trials).sum())
-    rows = Rows(X=design.X, y=design.y, m=weights * trials, offset=offset, codes=codes)
+    more = _more_columns(design, family) if general else np.zeros((design.n, 0))
+    rows = Rows(X=design.X, y=design.y, m=weights * trials, offset=offset, codes=codes, more=more)
     rows = collapse(rows) if family.sums_up else rows.sorted()
     sizes = tuple(len(groupings[k].levels) for k in order)
     first = rows.codes[0] if codes else np.zeros(len(rows.y), dtype=np.intp)
+    blocks, G = _blocks(design, family, rows, names) if general else ((), ())
     return Problem(
         family=family,
         X=rows.X,
@@ -72,7 +108,56 @@ def make_problem(design: Design, family: Family) -> Problem:
         starts=np.flatnonzero(np.r_[True, first[1:] != first[:-1]]),
         order=tuple(order),
         constant=constant,
+        blocks=blocks,
+        G=G,
     )
+
+
+def _elimination(design: Design) -> list[str]:
+    """Grouping factors, that with most effects first; several memberships come last."""
+    effects = dict.fromkeys(design.groups, 0)
+    for block in design.random:
+        effects[block.group] += len(block.effects) * len(design.groups[block.group].levels)
+    return sorted(effects, key=lambda g: (design.groups[g].members is not None, -effects[g]))
+
+
+def _more_columns(design: Design, family: Family) -> Array:
+    """Columns in which rows must agree to be summed: Z, G and memberships."""
+    parts = [block.Z for block in design.random]
+    parts += [design.auxiliary[name] for name in family.auxiliary if name in design.auxiliary]
+    for grouping in design.groups.values():
+        if grouping.members is not None and grouping.shares is not None:
+            parts += [grouping.members.astype(np.float64), grouping.shares]
+    return np.column_stack(parts) if parts else np.zeros((design.n, 0))
+
+
+def _blocks(
+    design: Design, family: Family, rows: Rows, names: list[str]
+) -> tuple[tuple[Block, ...], tuple[Array, ...]]:
+    """Take the columns apart again after rows were sorted and summed."""
+    at = 0
+
+    def take(width: int) -> Array:
+        nonlocal at
+        at += width
+        return rows.more[:, at - width : at]
+
+    Z = [take(len(block.effects)) for block in design.random]
+    ones = np.ones((len(rows.y), 1))
+    G = [take(design.auxiliary[a].shape[1]) if a in design.auxiliary else ones
+         for a in family.auxiliary]  # fmt: skip
+    several = {}
+    for name, grouping in design.groups.items():
+        if grouping.members is not None:
+            width = grouping.members.shape[1]
+            several[name] = (take(width).astype(np.intp), take(width))
+    blocks = []
+    for block, columns in zip(design.random, Z, strict=True):
+        factor = names.index(block.group)
+        codes, shares = several.get(block.group, (rows.codes[factor][:, None], None))
+        levels = len(design.groups[block.group].levels)
+        blocks.append(Block(factor=factor, levels=levels, codes=codes, Z=columns, shares=shares))
+    return tuple(blocks), tuple(G)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +169,7 @@ class Rows:
     m: Array
     offset: Array
     codes: tuple[Codes, ...]
+    more: Array
 
     def sorted(self) -> Rows:
         """Return the rows ordered by the first grouping factor."""
@@ -99,6 +185,7 @@ class Rows:
             m=self.m[rows],
             offset=self.offset[rows],
             codes=tuple(c[rows] for c in self.codes),
+            more=self.more[rows],
         )
 
 
@@ -124,26 +211,31 @@ def collapse(rows: Rows) -> Rows:
         return ordered
     place = np.cumsum(new) - 1
     same = ordered.offset == ordered.offset[starts][place]
-    if not same.all() or not np.array_equal(ordered.X, ordered.X[starts][place]):
+    equal = all(np.array_equal(a, a[starts][place]) for a in (ordered.X, ordered.more))
+    if not same.all() or not equal:
         return ordered
     m = np.add.reduceat(ordered.m, starts)
     y = np.add.reduceat(ordered.m * ordered.y, starts) / m
     first = ordered.take(starts)
-    return Rows(X=first.X, y=y, m=m, offset=first.offset, codes=first.codes)
+    return replace(first, y=y, m=m)
 
 
 def _projection(rows: Rows) -> Array:
     # Fixed multipliers: the result does not depend on a seed. Column by column, so that equal
     # rows give equal sums whatever blocks a matrix product would use.
-    multipliers = np.random.default_rng(20240229).uniform(1.0, 2.0, rows.X.shape[1] + 1)
+    multipliers = np.random.default_rng(20240229).uniform(1.0, 2.0, _width(rows) + 1)
     key = rows.offset * multipliers[-1]
-    for column, multiplier in zip(rows.X.T, multipliers, strict=False):
+    for column, multiplier in zip((*rows.X.T, *rows.more.T), multipliers, strict=False):
         key = key + column * multiplier
     return key
 
 
+def _width(rows: Rows) -> int:
+    return rows.X.shape[1] + rows.more.shape[1]
+
+
 def _distinct(rows: Rows, part: slice) -> float:
     """Share of distinct covariate rows in a part of the data (groups left aside)."""
-    few = Rows(X=rows.X[part], y=rows.y[part], m=rows.m[part], offset=rows.offset[part], codes=())
+    few = replace(rows, X=rows.X[part], offset=rows.offset[part], codes=(), more=rows.more[part])
     key = _projection(few)
     return len(np.unique(key)) / max(len(key), 1)
