@@ -15,6 +15,7 @@ from peerstats.disclosure.rules.counts import recompute_percentages, round_count
 from peerstats.disclosure.rules.fits import protect_fits
 from peerstats.disclosure.rules.levels import merge_levels
 from peerstats.disclosure.rules.measurements import protect_measurements
+from peerstats.disclosure.rules.missing import balance_missing
 from peerstats.disclosure.rules.models import protect_models
 from peerstats.disclosure.rules.modes import protect_modes
 from peerstats.disclosure.rules.printed import print_values
@@ -34,6 +35,7 @@ RULES: Mapping[str, Rule] = {
     "modes": protect_modes,
     "statistics": protect_statistics,
     "counts": round_counts,
+    "missing": balance_missing,
     "percentages": recompute_percentages,
     "fits": protect_fits,
     "texts": mask_texts,
