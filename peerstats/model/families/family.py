@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,16 @@ class Family:
     auxiliary_slopes: Callable[[Array, Array, Array, Array], AuxiliarySlopes] | None = None
     # y, m -> (k,) first values of ψ.
     auxiliary_start: Callable[[Array, Array], Array] | None = None
+    # (k,) values of ψ -> the dispersion as printed, in glmmTMB's parametrisation (sigma()).
+    reported: Callable[[Array], float] | None = None
+    # (k,) values of ψ -> thresholds (k,) as printed, and their derivatives in ψ (k, k).
+    thresholds: Callable[[Array], tuple[Array, Array]] | None = None
+    # What the outcome's columns hold. For ordered levels and for intervals y holds their numbers
+    # 0, 1, ..., and `for_outcome` makes the family for these labels or pairs of ends.
+    outcome: Literal["number", "levels", "interval"] = "number"
+    for_outcome: Callable[[tuple[Any, ...]], Family] | None = None
+    # η -> (n, K) probabilities of the levels, for ordered levels.
+    probabilities: Callable[[Array], Array] | None = None
     # Rows with equal η may be summed to one row with mean outcome and summed weight.
     sums_up: bool = True
     # rng, η, trials, residual sd -> one outcome a row, coded as y is (proportions with trials).
