@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from peerstats.inference.estimates import Estimate, Remark
 from peerstats.inference.layout import Level, factor_noun
 from peerstats.inference.method import Question
@@ -38,6 +40,30 @@ def _about_fit(question: Question) -> Iterator[Remark]:
             f"{top.noun} are alike."
         )
         yield Remark(about=None, sort="warning", sentence=sentence)
+    if overdispersed(question.fit):
+        sentence = (
+            "The counts vary more than a Poisson model allows, so its intervals are too narrow; a "
+            "random intercept of each row takes that variation up."
+        )
+        yield Remark(about=None, sort="warning", sentence=sentence)
+
+
+def overdispersed(fit: Fit) -> bool:
+    """Whether counts vary clearly more around their fitted means than Poisson counts do.
+
+    Pearson's X² = Σ (y − μ̂)² / μ̂ has mean N − p and, with means known, variance Σ (2 + 1/μ)
+    (McCullagh & Nelder 1989, section 4.4.5 and appendix C). It is called too large when it exceeds
+    its mean by 3 standard deviations and by a fifth, below which intervals are at most a tenth too
+    narrow. The means hold the random effects at their modes, which makes X² rather too small.
+    """
+    if fit.family.name != "poisson":
+        return False
+    mean = np.maximum(np.asarray(fit.predict(), dtype=float), 1e-12)
+    weights = np.ones_like(mean) if fit.design.weights is None else fit.design.weights
+    pearson = float(weights @ ((fit.design.y - mean) ** 2 / mean))
+    free = fit.nobs - len(fit.params)
+    spread = float(np.sqrt(weights @ (2.0 + 1.0 / mean)))
+    return bool(free > 0 and pearson > 1.2 * free and pearson - free > 3.0 * spread)
 
 
 def _about_factors(fit: Fit) -> Iterator[Remark]:

@@ -168,3 +168,20 @@ def test_wrong_questions_are_refused(make_study):
         infer(fitted, sites=data["site_id"].iloc[:59])
     with pytest.raises(ModelError, match="have no site"):
         infer(fitted, sites=data["site_id"].where(data.index != 3))
+
+
+def test_counts_that_vary_more_than_poisson_counts_are_told():
+    rng = np.random.default_rng(3)
+    site = np.repeat(np.arange(12), 50)
+    mean = np.exp(1.0 + rng.normal(0.0, 0.3, 12)[site])
+    data = {"site": site, "row": np.arange(600), "x": rng.integers(0, 2, 600)}
+    data["even"] = rng.poisson(mean)
+    data["uneven"] = rng.poisson(mean * rng.gamma(1.0, 1.0, 600))
+
+    def told(formula):
+        remarks = infer(fit(formula, data, family="poisson"), sites="site").remarks
+        return any("more than a Poisson model allows" in remark.sentence for remark in remarks)
+
+    assert told("uneven ~ x + (1 | site)")
+    assert not told("even ~ x + (1 | site)")
+    assert not told("uneven ~ x + (1 | site) + (1 | row)")
