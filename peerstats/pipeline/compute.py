@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from peerstats.data.codebook import Codebook, Field, parse_condition
 from peerstats.data.load import Source, load_study
 from peerstats.data.sample import analysis_table, take_sample
@@ -138,7 +140,8 @@ def compute(plan: Plan, study: Study, *, jobs: int = 1, tell: Tell = lambda _: N
     """
     analysis = plan.analysis
     check_variables(plan, study)
-    ground = Ground(study=study, rows=analysis_table(study, analysis.data.unit))
+    # Tables describe women, each at her first visit, also where models are of visits.
+    ground = Ground(study=study, rows=analysis_table(study))
     blocks: dict[str, Block] = {}
     numbers: dict[str, Number] = {}
     for table in analysis.tables:
@@ -171,8 +174,8 @@ def unit_sentence(study: Study, unit: str) -> str:
         return ""
     if unit == "visits":
         return (
-            "The unit of analysis is the visit: each woman counts once for each of her visits, "
-            "also where this report speaks of women."
+            "The unit of the models is the visit. Tables describe each woman at her first visit; "
+            "a woman with the outcome in a model had it at one of her visits at least."
         )
     return "Each woman is analysed at her first visit; later visits are not used."
 
@@ -230,20 +233,21 @@ def _answer(analysis: Analysis, section: ModelSection, ground: Ground) -> Answer
     numbers = dict(answer.numbers)
     for figure in analysis.figures:
         if figure.kind == "caterpillar" and figure.model == section.key and answer.fit is not None:
-            block, made = _group_block(figure, answer.fit, ground)
+            block, made = _group_block(figure, answer.fit, answer.women, ground)
             blocks[figure.key] = block
             numbers |= made
     return Answered(blocks=blocks, numbers=numbers, fits=answer.records)
 
 
 def _group_block(
-    figure: FigureSection, fitted: Fit, ground: Ground
+    figure: FigureSection, fitted: Fit, women: pd.Series | None, ground: Ground
 ) -> tuple[GroupBlock, Mapping[str, Number]]:
     """Return the modes behind a caterpillar plot."""
     factor = str(figure.factor)
     fields = {name: ground.field(name) for name in factor.split(":")}
     title = figure.title or "Differences between groups"
-    return group_results(figure.key, title, (str(figure.model), fitted), factor, fields)
+    model = (str(figure.model), fitted)
+    return group_results(figure.key, title, model, factor, fields, women)
 
 
 def _relabelled(field: Field, label: str | None) -> Field:

@@ -21,22 +21,27 @@ NORMAL_95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 
 
 def group_results(
-    key: str, title: str, model: tuple[str, Fit], factor: str, fields: Mapping[str, Field]
+    key: str,
+    title: str,
+    model: tuple[str, Fit],
+    factor: str,
+    fields: Mapping[str, Field],
+    women: pd.Series | None = None,
 ) -> tuple[GroupBlock, dict[str, Number]]:
     """Return the conditional modes of a factor's random intercepts, smallest first.
 
     `model` is the key of a model and its adjusted fit. A mode is the group's deviation from the
     average group on the link scale (log-odds for a logit link), drawn towards 0 the more the fewer
     women the group has; its interval is mode ± 1.96 conditional standard deviations, which takes
-    the coefficients and the variance as known (Pinheiro & Bates 2000, section 2.5).
+    the coefficients and the variance as known (Pinheiro & Bates 2000, section 2.5). `women` names
+    the woman of each row of the data given to the fit, where a woman can have several.
 
     Raises UsageError for a factor the fit does not have, and ModelError for one of fewer than 5
     groups: their modes describe single sites and not how sites differ.
     """
     name, fitted = model
     modes = _modes(name, fitted, factor)
-    grouping = fitted.design.groups[factor]
-    sizes = dict(zip(grouping.levels, np.asarray(grouping.sizes), strict=True))
+    sizes = _sizes(fitted, factor, women)
     ordered = modes.sort_values("mode", kind="stable")
     groups = tuple(Group(key=str(g), label=_label(str(g), factor, fields)) for g in ordered.index)
     numbers: list[Number] = []
@@ -51,6 +56,16 @@ def group_results(
         groups=groups,
     )
     return block, {number.address: number for number in distinct(numbers)}
+
+
+def _sizes(fitted: Fit, factor: str, women: pd.Series | None) -> dict[str, int]:
+    """The number of women in each group."""
+    grouping = fitted.design.groups[factor]
+    if women is None:
+        return dict(zip(grouping.levels, np.asarray(grouping.sizes), strict=True))
+    person = women.iloc[np.asarray(fitted.design.rows)].to_numpy()
+    counts = pd.Series(person).groupby(np.asarray(grouping.codes)).nunique()
+    return {level: int(counts[code]) for code, level in enumerate(grouping.levels)}
 
 
 def _modes(name: str, fitted: Fit, factor: str) -> pd.DataFrame:

@@ -35,19 +35,32 @@ FACTOR_NUMBERS: Mapping[str, tuple[str, Kind, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Women:
-    """The sample of a model: how many, who had the outcome (None if not yes/no), how sensitive."""
+    """The sample of a model: whose each row is, who had the outcome (None if not yes/no).
 
-    n: int
+    Sizes are of women, not of rows: ten visits of two women protect nobody. A woman of several
+    visits has the outcome when she had it at any of them, and is in every level she was in.
+    """
+
+    person: NDArray[np.int_]  # (rows,), the number of the woman
     events: Rows | None
     sensitive: int
     fields: Mapping[str, Field]
 
+    @property
+    def repeated(self) -> bool:
+        """Whether any woman has several rows."""
+        return self.size(np.ones(len(self.person), dtype=bool)) < len(self.person)
+
+    def size(self, rows: Rows) -> int:
+        """The number of women in these rows."""
+        return len(np.unique(self.person[rows]))
+
     def smallest(self, cells: tuple[Rows, ...]) -> int:
         """The smallest level-by-outcome cell; the smallest level when the outcome has no levels."""
         if self.events is None:
-            return min(int(cell.sum()) for cell in cells)
-        inside = [(int((cell & self.events).sum()), int(cell.sum())) for cell in cells]
-        return min(min(events, size - events) for events, size in inside)
+            return min(self.size(cell) for cell in cells)
+        sides = [cell & side for cell in cells for side in (self.events, ~self.events)]
+        return min(self.size(side) for side in sides)
 
     def sensitivity(self, variables: tuple[str, ...]) -> int:
         """How sensitive it is to know these variables together with the outcome."""
@@ -84,10 +97,12 @@ def size_numbers(model: str, women: Women, terms: tuple[TermRows, ...]) -> Itera
     The totals name the levels of the first covariate that divides all women, so that a total can
     be made again from rounded levels.
     """
-    divided = next((rows for rows in terms if rows.divides), None)
+    divided = next((rows for rows in terms if rows.divides and not women.repeated), None)
     bases = [level_base(model, divided, level) for level in divided.term.levels] if divided else []
-    everybody = np.ones(women.n, dtype=bool)
+    everybody = np.ones(len(women.person), dtype=bool)
     yield from _counts(model, everybody, women, (women.sensitive, bases))
+    if women.repeated:
+        yield count(f"{model}.visits", len(women.person), sensitive=women.sensitive)
     for rows in terms:
         sensitive = women.sensitivity(rows.variables)
         for level, mask in zip(rows.term.levels, rows.rows, strict=True):
@@ -99,10 +114,10 @@ def _counts(
 ) -> Iterator[Number]:
     sensitive, bases = rest
     parts = tuple(f"{base}.n" for base in bases)
-    yield count(f"{at}.n", int(mask.sum()), parts=parts, sensitive=sensitive)
+    yield count(f"{at}.n", women.size(mask), parts=parts, sensitive=sensitive)
     if women.events is not None:
         parts = tuple(f"{base}.events" for base in bases)
-        events = int((mask & women.events).sum())
+        events = women.size(mask & women.events)
         yield count(f"{at}.events", events, parts=parts, sensitive=sensitive)
 
 
@@ -175,7 +190,7 @@ def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
     What rests on too few groups, or has no interval because it stands at zero, is left out; the
     marks say why.
     """
-    everybody = (np.ones(women.n, dtype=bool),)
+    everybody = (np.ones(len(women.person), dtype=bool),)
     behind = _Behind(fit=fitted.key, basis=women.smallest(everybody), sensitive=women.sensitive)
     yield Number(
         address=f"{model}.loglik",

@@ -68,13 +68,17 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelAnswer:
-    """The block, its numbers and fit records, and the adjusted fit (None when it was refused)."""
+    """The block, its numbers and fit records, and the adjusted fit (None when it was refused).
+
+    `women` names the woman of each row that was given to the fit, where the data say it.
+    """
 
     block: ModelBlock
     numbers: Mapping[str, Number]
     records: Mapping[str, FitRecord]
     fit: Fit | None
     estimates: Estimates | None
+    women: pd.Series | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,6 +121,7 @@ def model_results(
         records={f.key: record_of(f.key, f.fit, case.dropped) for f in done},
         fit=adjusted.fit if adjusted else None,
         estimates=adjusted.estimates if adjusted else None,
+        women=_persons(case),
     )
 
 
@@ -256,12 +261,20 @@ def _women(case: _Case) -> Women:
     outcome = case.frame[case.request.outcome.name]
     numeric = pd.api.types.is_numeric_dtype(outcome)
     binary = case.request.family == "binomial" and numeric and bool(outcome.isin((0, 1)).all())
+    persons = _persons(case)
+    rows = np.arange(len(case.frame))
     return Women(
-        n=len(case.frame),
+        person=rows if persons is None else pd.factorize(persons)[0],
         events=np.asarray(outcome == 1) if binary else None,
         sensitive=case.request.outcome.sensitive,
         fields=case.fields,
     )
+
+
+def _persons(case: _Case) -> pd.Series | None:
+    if "participant_id" in case.frame:
+        return case.frame["participant_id"]
+    return case.unmodelled.get("participant_id")
 
 
 def _numbers(case: _Case, fitted: Mapping[str, Fitted]) -> Iterator[Number]:

@@ -233,7 +233,12 @@ def _random_lines(block: ModelBlock, factor: Item) -> tuple[tuple[str, str], ...
 
 def _size_rows(results: Results, block: ModelBlock, shape: Shape) -> Iterator[Row]:
     """Women, events and log-likelihood of the models whose variation is shown above."""
-    lines = (("n", "Women"), ("events", "Women with the outcome"), ("loglik", "Log-likelihood"))
+    lines = (
+        ("n", "Women"),
+        ("events", "Women with the outcome"),
+        ("visits", "Visits"),
+        ("loglik", "Log-likelihood"),
+    )
     found = [(n, label) for n, label in lines if results.has(address(block.key, n))]
     if found and not block.factors:
         yield Row(kind="section", label=("Model",))

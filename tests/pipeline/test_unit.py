@@ -37,7 +37,7 @@ def report(folder, unit, visits):
 
 
 FIRST = "Each woman is analysed at her first visit; later visits are not used."
-VISIT = "The unit of analysis is the visit"
+VISIT = "The unit of the models is the visit"
 
 
 @pytest.mark.parametrize(
