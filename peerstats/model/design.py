@@ -115,8 +115,7 @@ def build_design(formula: Formula | str, frame: Any, weights: Weights | None = N
     y, trials = _read_outcome(formula, used)
     X, recipe = make_matrix(formula.fixed, columns, len(used))
     check_columns(X, recipe.columns)
-    memory = dict(recipe.memory)
-    offset = read_offset(formula, columns, memory, learn=True)
+    offset, recipe = _learn_offset(formula, columns, recipe)
     return Design(
         formula=formula,
         y=_frozen(y),
@@ -128,7 +127,7 @@ def build_design(formula: Formula | str, frame: Any, weights: Weights | None = N
         offset=offset,
         n_start=len(data),
         dropped=dropped,
-        recipe=replace(recipe, memory=MappingProxyType(memory)),
+        recipe=recipe,
         rows=kept,
         random=read_blocks(formula.random, columns, len(used)),
         messages=_single_rows(recipe, columns),
@@ -232,6 +231,15 @@ def _read_outcome(
     if not (trials > 0).all():
         raise DataError(f"{formula.outcome} has {int((trials <= 0).sum())} row(s) without trials.")
     return y / trials, trials
+
+
+def _learn_offset(
+    formula: Formula, columns: Mapping[str, Values], recipe: Recipe
+) -> tuple[NDArray[np.float64] | None, Recipe]:
+    """Return the offset, and the recipe with what the offset's transformations learned."""
+    memory = dict(recipe.memory)
+    offset = read_offset(formula, columns, memory, learn=True)
+    return offset, replace(recipe, memory=MappingProxyType(memory))
 
 
 def read_offset(
