@@ -28,7 +28,14 @@ from peerstats.errors import UsageError
 from peerstats.results.answers import Answers, read_answers, skip_rule
 from peerstats.results.bins import bin_counts, bins
 from peerstats.results.blocks import ALL, BaselineBlock, BaselineVariable, Group, Item
-from peerstats.results.counting import count, distinct, percent, statistic, within
+from peerstats.results.counting import (
+    count,
+    decimal_noise_off,
+    distinct,
+    percent,
+    statistic,
+    within,
+)
 from peerstats.results.number import Kind, Number, address
 from peerstats.results.smd import smd_levels, smd_numeric
 
@@ -40,11 +47,11 @@ def _sd(x: Floats) -> float:
 
 
 def _quantile(x: Floats, share: float) -> float:
-    return float(np.quantile(x, share, method="linear"))  # type 7
+    return decimal_noise_off(float(np.quantile(x, share, method="linear")))  # type 7
 
 
 STATISTICS: Mapping[str, tuple[Kind, Callable[[Floats], float]]] = {
-    "mean": ("mean", lambda x: float(np.mean(x))),
+    "mean": ("mean", lambda x: decimal_noise_off(float(np.mean(x)))),
     "sd": ("sd", _sd),
     "median": ("median", lambda x: _quantile(x, 0.5)),
     "q1": ("quartile", lambda x: _quantile(x, 0.25)),
@@ -104,7 +111,7 @@ def baseline(
         alone = by is not None and field.name == by.name
         shown = _Split(columns=split.columns[:1], complete=False) if alone else split
         answers = read_answers(table, field)
-        rows.append(_variable(answers, shown, skip_rule(field, others)))
+        rows.append(_variable(answers, shown, others))
         numbers += _numbers(address(key, field.name), answers, shown, _secrecy(field, others))
     block = BaselineBlock(
         key=key,
@@ -170,9 +177,10 @@ def _remarks(split: _Split, by: Field | None) -> tuple[str, ...]:
     return (f"Women without a value for {by.label} are in the column for everybody only.",)
 
 
-def _variable(answers: Answers, split: _Split, rule: str | None) -> BaselineVariable:
+def _variable(answers: Answers, split: _Split, others: Mapping[str, Field]) -> BaselineVariable:
     """Return the words and order of one variable's rows."""
     field = answers.field
+    gate = others.get(field.asked_if.variable) if field.asked_if else None
     return BaselineVariable(
         name=field.name,
         label=field.label,
@@ -181,7 +189,8 @@ def _variable(answers: Answers, split: _Split, rule: str | None) -> BaselineVari
         levels=tuple(Item(key=level.value, label=level.label) for level in answers.levels),
         bins=bins(field) if answers.numeric else (),
         sensitive=field.sensitive,
-        skip_rule=rule,
+        skip_rule=skip_rule(field, others),
+        skip_open=gate is not None and gate.role == "eligibility",
         by_group=len(split.columns) > 1,
         ordered=field.type == "ordinal",
     )

@@ -47,6 +47,7 @@ class BaselineVariable:
     bins: tuple[Item, ...] = ()
     sensitive: int = 0
     skip_rule: str | None = None  # in words, when the item was not asked of everybody
+    skip_open: bool = False  # it decides on eligibility: that all or none were asked says nothing
     by_group: bool = True  # False: only the column for everybody may be shown
     ordered: bool = False  # levels have an order: only neighbours may be merged
     remarks: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from peerstats.data.codebook import MISSING_CODES, Condition, Field, Level
 from peerstats.errors import UsageError
 from peerstats.results import Number
-from peerstats.results.baseline import baseline
+from peerstats.results.baseline import STATISTICS, baseline
+from peerstats.results.formats import fixed
 
 SITE = Field(name="site_id", table="women", label="Site", type="key", column="site_id")
 AGE = Field(
@@ -262,3 +264,26 @@ def test_who_was_asked_is_as_sensitive_as_what_decides_it(make_table) -> None:
     found = _by_address(numbers)
     assert found["t1.place.a.asked"].sensitive == 2
     assert found["t1.place.bar.a.n"].sensitive == 0
+
+
+@pytest.mark.parametrize(("role", "expected"), [("eligibility", True), (None, False)])
+def test_an_item_whose_condition_makes_eligible_is_marked(make_table, role, expected) -> None:
+    rule = Condition(variable="clients", operator=">", values=("0",))
+    gate = Field(name="clients", table="visits", label="C", type="integer", column="c", role=role)
+    item = Field(
+        name="condom", table="visits", label="X", type="boolean", column="x", asked_if=rule
+    )
+    table = make_table({"condom": [1.0, 0.0, 1.0]})
+    block, _ = baseline("t1", "T", table, [item], others={"clients": gate})
+    assert block.variables[0].skip_open is expected
+
+
+@given(st.lists(st.integers(min_value=180, max_value=600), min_size=1, max_size=12))
+def test_ties_of_means_and_medians_are_rounded_as_the_answers_say(tenths):
+    """Half up of the exact number, whatever binary makes of ages such as 33.3 and 33.4."""
+    ages = sorted(Fraction(t, 10) for t in tenths)
+    middle = (ages[(len(ages) - 1) // 2] + ages[len(ages) // 2]) / 2
+    x = np.array([float(age) for age in ages])
+    for name, exact in (("mean", sum(ages) / len(ages)), ("median", middle)):
+        half_up = math.floor(exact * 10 + Fraction(1, 2))
+        assert fixed(STATISTICS[name][1](x), 1) == f"{half_up // 10}.{half_up % 10}"

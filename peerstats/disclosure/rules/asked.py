@@ -3,7 +3,8 @@
 If nobody in a town was asked an item that only women in informal work are asked, nobody there is in
 informal work; if everybody was, all are. Such an item is shown for everybody only. Where the answer
 that decides is sensitive (whether she was deported), the two counts must be large in every group,
-as that answer's own cells must.
+as that answer's own cells must. An answer that makes a woman eligible (that she has clients) is
+known of every participant, and needs no protection.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def protect_skip_rules(draft: Draft) -> Draft:
     """Show an item for everybody only where its skip rule gives a group away."""
     for key in baselines(draft):
         for variable in baseline(draft, key).variables:
-            if variable.skip_rule is None:
+            if variable.skip_rule is None or variable.skip_open:
                 continue
             title = f"{baseline(draft, key).title}: {variable.label}"
             if _gives_away(draft, key, variable, ALL):

@@ -62,3 +62,13 @@ def test_a_sensitive_condition_needs_many_on_both_sides(table_one, asked, women)
     }
     released = release(replace(results, numbers=numbers), STANDARD)
     assert not released.blocks["t1"].variables[0].by_group
+
+
+def test_a_condition_of_eligibility_needs_no_protection(table_one):
+    results = asked_of(table_one, [20, 24], [20, 24])
+    block = results.blocks["t1"]
+    variable = replace(block.variables[0], skip_open=True)
+    open_results = replace(results, blocks={"t1": replace(block, variables=(variable,))})
+    released = release(open_results, STANDARD)
+    assert [v.name for v in released.blocks["t1"].variables] == ["v"]
+    assert released.blocks["t1"].variables[0].by_group
