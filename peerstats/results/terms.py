@@ -162,7 +162,10 @@ def _label(factor: Node, fields: Mapping[str, Field]) -> str:
     """The factor in words: the variable's label, inside the transformation if there is one."""
     name = next(names_in(factor))
     label = fields[name].label if name in fields else name.replace("_", " ")
-    if isinstance(factor, Name) or str(factor).startswith("C("):
+    if isinstance(factor, Name):
+        unit = fields[name].unit if name in fields else None
+        return f"{label}, per {unit.removesuffix('s')}" if unit else label
+    if str(factor).startswith("C("):
         return label
     return re.sub(rf"\b{re.escape(name)}\b", lambda _: label, str(factor))
 

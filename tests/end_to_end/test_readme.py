@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import peerstats as ps
+from peerstats.data.codebook_file import read_codebook
 from peerstats.data.sample import analysis_table
 from peerstats.run import main
 
@@ -15,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)[0]
+def block(language: str, at: int = 0) -> str:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)[at]
 
 
 def test_the_analysis_file_in_the_readme_runs(tmp_path):
@@ -30,6 +31,14 @@ def test_the_analysis_file_in_the_readme_runs(tmp_path):
     (tmp_path / "mine.toml").write_text(block("toml"), encoding="utf-8")
     assert main([str(tmp_path / "mine.toml"), "--out", str(tmp_path / "out"), "--quiet"]) == 0
     assert "Multivariable" in (tmp_path / "out/release/report.md").read_text(encoding="utf-8")
+
+
+def test_the_codebook_in_the_readme_is_read(tmp_path):
+    (tmp_path / "codebook.toml").write_text(block("toml", 1), encoding="utf-8")
+    codebook = read_codebook(tmp_path / "codebook.toml")
+    assert codebook.fields["workshop"].recall == "6m"
+    assert codebook.fields["date"].format == "%d/%m/%Y"
+    assert codebook.fields["calls"].column == "llamadas"
 
 
 def test_the_library_lines_in_the_readme_run(capsys):
