@@ -1,0 +1,184 @@
+"""Any random part, with or without auxiliary parameters: Laplace's approximation, exact gradient.
+
+η = Xβ + offset + A v, A = ZΛ(θ), v ~ N(0, I); ψ_j = G_j γ_j (see `families.family`). At the mode v̂
+of h(v) = l(η, ψ) - ½ v'v, with H = A'WA + I (`elimination`),
+
+    L = h(v̂) - ½ log|H|.
+
+Gradient. With the leverages a_i = [A H^-1 A']_ii, s_i = a_i W'_i, t = -½ H^-1 A's and, for a block
+with the factor L of its covariance LL', z_i its row of Z, u_i = [H^-1 a_i] at the level of row i,
+
+    dL/dβ   = X'y,   y = r - ½ s - W ∘ A t
+    dL/dγ_j = G_j'(l_ψ - ½ a ∘ W_ψ + (A t) ∘ r_ψ)
+    dL/dL   = Σ_i z_i (y_i v̂ + r_i t - W_i u_i)'   (lower triangle; v̂ and t at the level of row i).
+
+v̂ moves with the parameters by H^-1 ∂(A'r - v), which is where t comes from: t'∂(A'r - v) is the
+response of -½ log|H| through the modes. Without random effects the same lines give plain maximum
+likelihood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.model.engines.elimination import Eliminated
+from peerstats.model.engines.evaluation import CLOSE, HALVINGS, MODE_STEPS, Evaluation
+from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.structure import Loadings, Structure, lower
+from peerstats.model.families import Family
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Everything at one v."""
+
+    v: Array
+    eta: Array
+    r: Array
+    w: Array
+    h: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """One value of (β, γ, θ) and what follows from it without v."""
+
+    fixed: Array
+    psi: Array
+    family: Family
+    L: tuple[Array, ...]
+    loadings: Loadings
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The Laplace likelihood of a problem with `blocks`, in parameters (β, γ, θ)."""
+
+    problem: Problem
+
+    @cached_property
+    def structure(self) -> Structure:
+        """Where effects meet."""
+        return Structure(self.problem)
+
+    @cached_property
+    def ends(self) -> tuple[int, int, int]:
+        """Where β, γ and θ end."""
+        p = self.problem.X.shape[1]
+        k = p + sum(G.shape[1] for G in self.problem.G)
+        return p, k, k + sum(b.size * (b.size + 1) // 2 for b in self.problem.blocks)
+
+    def place(self, parameters: Array) -> Place:
+        """Split the parameters."""
+        problem, (p, k, _) = self.problem, self.ends
+        psi, at = np.zeros((problem.n, len(problem.G))), p
+        for j, G in enumerate(problem.G):
+            psi[:, j] = G @ parameters[at : at + G.shape[1]]
+            at += G.shape[1]
+        L = self.structure.split(parameters[k:])
+        family = problem.family if problem.family.at is None else problem.family.at(psi)
+        fixed = problem.X @ parameters[:p] + problem.offset
+        return Place(fixed, psi, family, L, self.structure.loadings(L))
+
+    def evaluate(self, parameters: Array, modes: Array) -> Evaluation:
+        """Return log-likelihood, gradient in (β, γ, θ) and modes."""
+        nothing = Evaluation(value=-np.inf, gradient=np.zeros(len(parameters)), modes=modes)
+        place = self.place(parameters)
+        at = self.find_modes(place, modes)
+        if at is None:
+            return nothing
+        try:
+            H = Eliminated.factor(place.loadings, at.w)
+        except np.linalg.LinAlgError:
+            return nothing
+        value = at.h - 0.5 * H.log_determinant + self.problem.constant
+        return Evaluation(value=value, gradient=self._gradient(place, at, H), modes=at.v)
+
+    def at(self, place: Place, v: Array) -> State:
+        """Rows' η, r, W and h at one v."""
+        problem = self.problem
+        eta = place.fixed + place.loadings.spread(v)
+        kernel, r, w = place.family.slopes(problem.y, eta, problem.m)
+        return State(v, eta, r, w, float(kernel.sum() - 0.5 * v @ v))
+
+    def find_modes(self, place: Place, start: Array) -> State | None:
+        """Newton's method for v, halving a step that lowers h."""
+        here = self.at(place, start)
+        if not np.isfinite(here.h):
+            here = self.at(place, np.zeros_like(start))
+        if not np.isfinite(here.h):
+            return None
+        for _ in range(MODE_STEPS if len(start) else 0):
+            step = _factor(place.loadings, here.w).solve(place.loadings.gather(here.r) - here.v)
+            size = float(np.abs(step).max())
+            trial = self.at(place, here.v + step)
+            for _ in range(HALVINGS if size > CLOSE else 0):
+                if trial.h >= here.h - 1e-12 * (1 + abs(here.h)):
+                    break
+                step = 0.5 * step
+                trial = self.at(place, here.v + step)
+            here = trial
+            if size <= CLOSE:
+                break
+        return here
+
+    def _gradient(self, place: Place, at: State, H: Eliminated) -> Array:
+        problem, s, a = self.problem, self.structure, place.loadings
+        first, rest = H.row_products()
+        leverage = np.einsum("nk,nk->n", a.first, first) + np.einsum("nm,nm->n", a.rest, rest)
+        half = 0.5 * leverage * place.family.third(problem.y, at.eta, problem.m)
+        t = -H.solve(a.gather(half))
+        moved = a.spread(t)
+        y = at.r - half - at.w * moved
+        by_theta = []
+        for k, block in enumerate(problem.blocks):
+            inverse = s.fold(k, (first if k in s.first else rest)[:, s.spans[k]])
+            inner = y[:, None] * s.row_effects(k, at.v) + at.r[:, None] * s.row_effects(k, t)
+            total = block.Z.T @ (inner - at.w[:, None] * inverse)
+            by_theta.append(total[lower(block)])
+        by_gamma = self._by_gamma(place, at, leverage, moved)
+        return np.concatenate([y @ problem.X, by_gamma, *by_theta])
+
+    def _by_gamma(self, place: Place, at: State, leverage: Array, moved: Array) -> Array:
+        problem = self.problem
+        slopes = problem.family.auxiliary_slopes
+        if slopes is None:
+            return np.zeros(0)
+        value, r, w = slopes(problem.y, at.eta, problem.m, place.psi)
+        rows = value - 0.5 * leverage[:, None] * w + moved[:, None] * r
+        return np.concatenate([G.T @ rows[:, j] for j, G in enumerate(problem.G)])
+
+    def information(self, parameters: Array) -> tuple[Array, Array]:
+        """X'(W - WA H^-1 A'W)X, and for each entry of θ about what its effects know of it."""
+        problem, s = self.problem, self.structure
+        place = self.place(parameters)
+        at = self.at(place, np.zeros(s.q))
+        w = np.maximum(at.w, 0.0)
+        H = _factor(place.loadings, w)
+        weighted = problem.X * w[:, None]
+        right = np.array([place.loadings.gather(column) for column in weighted.T])
+        right = right.reshape(problem.X.shape[1], s.q)
+        by_theta = []
+        for block, L in zip(problem.blocks, place.L, strict=True):
+            known = [np.bincount(block.codes[:, 0], weights=w * z * z) for z in block.Z.T]
+            tau = np.linalg.norm(L, axis=1)
+            each = [np.sum(2 * (t * x / (1 + t * t * x)) ** 2)
+                    for t, x in zip(tau, known, strict=True)]  # fmt: skip
+            by_theta.append(np.array(each)[lower(block)[0]])
+        return problem.X.T @ weighted - right @ H.solve(right.T), np.concatenate(
+            [np.zeros(0), *by_theta]
+        )
+
+
+def _factor(loadings: Loadings, w: Array) -> Eliminated:
+    """H, with W at least 0 where a likelihood that is not concave would leave it indefinite."""
+    try:
+        return Eliminated.factor(loadings, w)
+    except np.linalg.LinAlgError:
+        return Eliminated.factor(loadings, np.maximum(w, 0.0))

@@ -1,0 +1,187 @@
+"""H = A'WA + I by blocks: the largest factor eliminated, the Schur complement of the rest factored.
+
+With D the block diagonal of the first factor (levels of K x K), B its coupling to the rest and C
+the block of the rest,
+
+    H = [D B; B' C],   G = D^-1 B,   S = C - B'G,   log|H| = Σ log|D_j| + log|S|,
+    H^-1_RR = T = S^-1,   H^-1_1R = -G T,   H^-1_jj = D_j^-1 + G_j T G_j'.
+
+B has entries only where a level meets a place of the rest in some row; S is dense, as large as the
+rest. Only entries of H^-1 that meet in a row are formed (Bates et al. 2015; MixedModels.jl).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from peerstats.model.engines.structure import Loadings, Structure, by_level
+
+Array = NDArray[np.float64]
+DENSE = 1_000_000  # cells of B below which plain arrays beat sparse ones
+CHUNK = 4_000_000  # cells of G T held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Eliminated:
+    """H at one W, factored."""
+
+    loadings: Loadings
+    w: Array
+    roots: Array  # (levels, K, K) lower Cholesky factors
+    inverses: Array
+    pairs: Array  # (pairs, K) entries of G
+    G: Array | sparse.csr_matrix  # (levels K, rest)
+    root: Array
+
+    @classmethod
+    def factor(cls, loadings: Loadings, w: Array) -> Eliminated:
+        """Factor H; LinAlgError when it is not positive definite."""
+        s, first = loadings.structure, loadings.first
+        products = (w[:, None] * first)[:, :, None] * first[:, None, :]
+        D = np.eye(s.width) + by_level(s, products) if s.width else np.zeros((0, 0, 0))
+        roots, inverse = _invert(D)
+        S = _rest_block(loadings, w)
+        pairs = np.zeros((0, s.width))
+        G: Array | sparse.csr_matrix = np.zeros((s.q1, s.rest_size))
+        if s.width and s.rest_size:
+            B_pairs = _coupling(loadings, w)
+            pairs = np.einsum("pij,pj->pi", inverse[s.meetings[0]], B_pairs)
+            G = _matrix(s, pairs)
+            met = _matrix(s, B_pairs).T @ G
+            S = S - (met if isinstance(met, np.ndarray) else met.toarray())
+        root = linalg.cholesky(S, lower=True, check_finite=False) if s.rest_size else S
+        return cls(loadings, w, roots, inverse, pairs, G, root)
+
+    @property
+    def log_determinant(self) -> float:
+        """log|H|."""
+        diagonals = np.diagonal(self.roots, axis1=1, axis2=2)
+        return float(2.0 * (np.log(diagonals).sum() + np.log(np.diag(self.root)).sum()))
+
+    def solve(self, b: Array) -> Array:
+        """H^-1 b for one right-hand side (q,) or several (q, m)."""
+        s = self.loadings.structure
+        wide = b.reshape(len(b), -1)
+        first, rest = wide[: s.q1], wide[s.q1 :]
+        low = rest
+        if s.rest_size:
+            low = rest - self.G.T @ first
+            low = linalg.cho_solve((self.root, True), low, check_finite=False)
+        if s.width:
+            blocks = first.reshape(s.levels, s.width, -1)
+            first = np.matmul(self.inverses, blocks).reshape(s.q1, -1)
+            first = first - self.G @ low if s.rest_size else first
+        return np.concatenate([first, low]).reshape(b.shape)
+
+    @cached_property
+    def rest_inverse(self) -> Array:
+        """T."""
+        return linalg.cho_solve((self.root, True), np.eye(len(self.root)), check_finite=False)
+
+    @cached_property
+    def coupling_inverse(self) -> Array:
+        """Entries of G T at the pairs, (pairs, K)."""
+        s, T = self.loadings.structure, self.rest_inverse
+        level, column, _ = s.meetings
+        found = np.empty_like(self.pairs)
+        step = max(1, CHUNK // max(1, s.width * s.rest_size))
+        for start in range(0, s.levels, step):
+            stop = min(start + step, s.levels)
+            part = slice(*np.searchsorted(level, [start, stop]))
+            product = np.asarray(self.G[start * s.width : stop * s.width] @ T)
+            product = product.reshape(stop - start, s.width, -1)
+            found[part] = product[level[part] - start, :, column[part]]
+        return found
+
+    @cached_property
+    def first_inverse(self) -> Array:
+        """Diagonal blocks of H^-1 of the first factor (levels, K, K)."""
+        s = self.loadings.structure
+        if not (s.width and s.rest_size):
+            return self.inverses
+        products = self.coupling_inverse[:, :, None] * self.pairs[:, None, :]
+        level = s.meetings[0]
+        starts = np.flatnonzero(np.r_[True, level[1:] != level[:-1]])
+        return self.inverses + np.add.reduceat(products, starts, axis=0)
+
+    def row_products(self) -> tuple[Array, Array]:
+        """H^-1 a_i at the effects row i loads on: (n, K) and (n, M)."""
+        s, a = self.loadings.structure, self.loadings
+        first, rest = np.zeros_like(a.first), np.zeros_like(a.rest)
+        if s.width:
+            first = np.einsum("nij,nj->ni", self.first_inverse[s.code], a.first)
+        if s.rest_size:
+            T = self.rest_inverse
+            for m, own in enumerate(s.place.T):
+                rest += T[s.place, own[:, None]] * a.rest[:, m : m + 1]
+        if s.width and s.rest_size:
+            index = s.meetings[2]
+            for m in range(index.shape[1]):
+                met = self.coupling_inverse[index[:, m]]
+                first -= met * a.rest[:, m : m + 1]
+                rest[:, m] -= np.einsum("nk,nk->n", met, a.first)
+        return first, rest
+
+    def variances(self) -> list[Array]:
+        """For each block the diagonal blocks of H^-1 (levels, effects, effects)."""
+        s = self.loadings.structure
+        found = []
+        for k, places in enumerate(s.indices):
+            if k in s.first:
+                span = s.spans[k]
+                found.append(self.first_inverse[:, span, span])
+            else:
+                at = places - s.q1
+                found.append(self.rest_inverse[at[:, :, None], at[:, None, :]])
+        return found
+
+
+def _invert(D: Array) -> tuple[Array, Array]:
+    """Cholesky factors and inverses of many small matrices."""
+    if D.shape[1] != 1:
+        return np.asarray(np.linalg.cholesky(D), float), np.asarray(np.linalg.inv(D), float)
+    if not (D > 0).all():
+        raise np.linalg.LinAlgError("not positive definite")
+    return np.sqrt(D), 1.0 / D
+
+
+def _coupling(loadings: Loadings, w: Array) -> Array:
+    """B's entries at the pairs, (pairs, K)."""
+    s = loadings.structure
+    level, _, index = s.meetings
+    flat, weighted = index.ravel(), w[:, None] * loadings.rest
+    columns = [
+        np.bincount(flat, weights=(column[:, None] * weighted).ravel(), minlength=len(level))
+        for column in loadings.first.T
+    ]
+    return np.column_stack(columns)
+
+
+def _matrix(s: Structure, pairs: Array) -> Array | sparse.csr_matrix:
+    """(levels K, rest), dense while that is small."""
+    level, column, _ = s.meetings
+    if s.q1 * s.rest_size <= DENSE:
+        total = np.zeros((s.levels, s.width, s.rest_size))
+        total[level, :, column] = pairs
+        return total.reshape(s.q1, s.rest_size)
+    rows = (level[:, None] * s.width + np.arange(s.width)).ravel()
+    entries = (pairs.ravel(), (rows, np.repeat(column, s.width)))
+    return sparse.csr_matrix(entries, shape=(s.q1, s.rest_size))
+
+
+def _rest_block(loadings: Loadings, w: Array) -> Array:
+    """C: the identity plus the weighted cross-table of the rest."""
+    s, rest = loadings.structure, loadings.rest
+    C = np.eye(s.rest_size)
+    if not s.rest_size:
+        return C
+    row, column, index = s.rest_meetings
+    products = (w[:, None] * rest)[:, :, None] * rest[:, None, :]
+    sums = np.bincount(index.ravel(), weights=products.ravel(), minlength=len(row))
+    C[row, column] += sums
+    return C
