@@ -15,16 +15,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from peerstats.model.fit import fit as fit
+    from peerstats.model.marginal.gee import gee as gee
+    from peerstats.model.marginal.modified_poisson import modified_poisson as modified_poisson
     from peerstats.pipeline.door import load_study as load_study
     from peerstats.pipeline.door import run as run
 
 _HOME = {
     "fit": "peerstats.model.fit",
+    "gee": "peerstats.model.marginal.gee",
     "load_study": "peerstats.pipeline.door",
+    "modified_poisson": "peerstats.model.marginal.modified_poisson",
     "run": "peerstats.pipeline.door",
 }
 
-__all__ = ["__version__", "fit", "load_study", "run"]
+__all__ = ["__version__", "fit", "gee", "load_study", "modified_poisson", "run"]
 
 
 class _Door(ModuleType):

@@ -1,0 +1,1 @@
+"""Models without a distribution for the sites: marginal, conditional and fixed-effects fits."""

@@ -1,0 +1,167 @@
+"""Rows of a marginal model sorted by cluster, and the estimating equations at one estimate.
+
+Notation (inference.md's and Liang & Zeger 1986): cluster j has rows i with mean μ_i = g⁻¹(x_i'β +
+offset_i), variance φ v(μ_i)/m_i (m trials) and working correlation R_j. With
+
+    d_i = μ'_i √(m_i / v_i) x_i,     e_i = √(m_i / v_i) (y_i - μ_i)
+
+the equations are Σ_j U_j = 0 with U_j = D_j' R_j⁻¹ e_j and have the slope M_j = D_j' R_j⁻¹ D_j. The
+exchangeable R_j has the inverse (I - c_j 11') / (1-α), c_j = α / (1 + (n_j - 1)α), so that only
+sums over the cluster are needed:
+
+    M_j = (Σ d d' - c_j s_j s_j') / (1-α),    U_j = (Σ d e - c_j s_j Σ e) / (1-α),    s_j = Σ d.
+
+Independence is α = 0. Nothing of size n_j x n_j is made. A frequency weight f counts a row
+f times.
+
+μ' needs no link of its own: a family's slope r(y) = (y - μ) μ'/v is a line in y, so
+μ'/v = r(1) - r(0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.model.design import Design, Grouping
+from peerstats.model.families import Family
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+BLOCK = 400_000  # numbers of one array in a block of clusters
+LARGE = 64  # rows a cluster from which one matrix product a cluster is the faster way
+LEAST_VARIANCE = 1e-300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clusters:
+    """Rows sorted by cluster: `starts` their first rows, `m` trials, `f` frequencies."""
+
+    family: Family
+    X: Array
+    y: Array
+    m: Array
+    f: Array
+    offset: Array
+    starts: Codes
+
+    @property
+    def count(self) -> int:
+        """Number of clusters."""
+        return len(self.starts)
+
+    def sums(self, values: Array) -> Array:
+        """Frequency-weighted sums over each cluster's rows."""
+        weighted = values * (self.f if values.ndim == 1 else self.f[:, None])
+        return np.add.reduceat(weighted, self.starts, axis=0)
+
+
+def sort_rows(design: Design, grouping: Grouping, family: Family) -> Clusters:
+    """Return the design's rows in the order of their clusters."""
+    order = np.argsort(grouping.codes, kind="stable")
+    code = grouping.codes[order]
+    ones = np.ones(design.n)
+    return Clusters(
+        family=family,
+        X=design.X[order],
+        y=design.y[order],
+        m=ones if design.trials is None else design.trials[order],
+        f=ones if design.weights is None else design.weights[order],
+        offset=np.zeros(design.n) if design.offset is None else design.offset[order],
+        starts=np.flatnonzero(np.r_[True, code[1:] != code[:-1]]),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standardised:
+    """d (n, p) and e (n,) at one β, and the scale φ."""
+
+    d: Array
+    e: Array
+    scale: float
+
+
+def standardise(clusters: Clusters, beta: Array) -> Standardised | None:
+    """Return d and e, or None where a mean leaves its range.
+
+    φ = Σ f m (y-μ)²/v / Σ f m, without a correction for p, as geepack's.
+    """
+    family, y, m = clusters.family, clusters.y, clusters.m
+    eta = clusters.X @ beta + clusters.offset
+    ones = np.ones_like(y)
+    kernel, _, _ = family.slopes(y, eta, ones)
+    if not np.isfinite(kernel).all():
+        return None
+    mu = family.inverse(eta)
+    v = np.maximum(family.variance(mu), LEAST_VARIANCE)
+    steep = family.slopes(ones, eta, ones)[1] - family.slopes(np.zeros_like(y), eta, ones)[1]
+    d = clusters.X * (steep * np.sqrt(v * m))[:, None]
+    e = np.sqrt(m / v) * (y - mu)
+    scale = float(clusters.f @ (e * e)) / float(clusters.f @ m)
+    return Standardised(d=d, e=e, scale=scale)
+
+
+def exchangeable(clusters: Clusters, at: Standardised) -> float:
+    """Moment estimate of α: the mean product of two residuals of a cluster, over φ.
+
+    Pairs weigh m_s m_t, as in geepack; pairs of one row with itself arise from its frequency.
+    """
+    root = np.sqrt(clusters.m)
+    total, squares = clusters.sums(root * at.e), clusters.sums(clusters.m * at.e**2)
+    weight, own = clusters.sums(clusters.m), clusters.sums(clusters.m**2)
+    pairs = float((weight**2 - own).sum())
+    return float((total**2 - squares).sum()) / pairs / at.scale if pairs > 1e-9 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Equations:
+    """The equations at one (β, α): U (J, p), ΣM (p, p), and what each M_j is made of."""
+
+    clusters: Clusters
+    at: Standardised
+    alpha: float
+    U: Array
+    M: Array
+    s: Array
+    c: Array
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """M_j of some clusters at a time: their slice and an array (k, p, p)."""
+        starts, (n, p) = self.clusters.starts, self.at.d.shape
+        ends = np.append(starts[1:], n)
+        first = 0
+        while first < len(starts):
+            limit = starts[first] + max(1, BLOCK // (p * p))
+            last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
+            group = slice(first, last)
+            s, c = self.s[group], self.c[group]
+            shared = c[:, None, None] * s[:, :, None] * s[:, None, :]
+            yield group, (self._products(group, ends) - shared) / (1.0 - self.alpha)
+            first = last
+
+    def _products(self, group: slice, ends: Codes) -> Array:
+        """Σ f d d' of each cluster."""
+        starts, d = self.clusters.starts[group], self.at.d
+        weighted = d * self.clusters.f[:, None] if np.ptp(self.clusters.f) else d
+        if (ends[group.stop - 1] - starts[0]) > LARGE * len(starts):
+            return np.stack(
+                [d[a:b].T @ weighted[a:b] for a, b in zip(starts, ends[group], strict=True)]
+            )
+        rows = slice(starts[0], ends[group.stop - 1])
+        outer = d[rows, :, None] * weighted[rows, None, :]
+        return np.add.reduceat(outer, starts - starts[0], axis=0)
+
+
+def equations(clusters: Clusters, at: Standardised, alpha: float) -> Equations:
+    """Return the estimating equations with working correlation `alpha`."""
+    size = clusters.sums(np.ones_like(clusters.y))
+    c = alpha / (1.0 + (size - 1.0) * alpha)
+    s = clusters.sums(at.d)
+    U = (clusters.sums(at.d * at.e[:, None]) - (c * clusters.sums(at.e))[:, None] * s) / (1 - alpha)
+    within = at.d.T @ (at.d * clusters.f[:, None])
+    M = (within - s.T @ (c[:, None] * s)) / (1.0 - alpha)
+    return Equations(clusters=clusters, at=at, alpha=alpha, U=U, M=M, s=s, c=c)

@@ -1,0 +1,169 @@
+"""What results of marginal, conditional and fixed-effects models share; statsmodels' names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from peerstats.errors import UsageError
+from peerstats.model import text
+from peerstats.model.convergence import Convergence, Solution
+from peerstats.model.design import Design
+from peerstats.model.families import Family
+from peerstats.model.formula import Formula
+from peerstats.model.prediction import check_choice, fitted_link, new_link
+
+Array = NDArray[np.float64]
+
+RATIOS = {"log": "ratio", "logit": "odds ratio", "cloglog": "hazard ratio"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Fitted:
+    """Estimates on the link's scale with their covariance; subclasses give tests and intervals."""
+
+    formula: Formula
+    family: Family
+    design: Design
+    solution: Solution
+    cluster: str
+
+    @property
+    def params(self) -> pd.Series:
+        """Estimates by term."""
+        return pd.Series(self.solution.beta, index=self.design.names, name="estimate")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors by term."""
+        spread = np.sqrt(np.diag(self.solution.covariance))
+        return pd.Series(spread, index=self.design.names, name="std_error")
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimate divided by standard error."""
+        return (self.params / self.bse).rename("statistic")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values."""
+        raise NotImplementedError
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Intervals; columns 0 and 1 as in statsmodels."""
+        raise NotImplementedError
+
+    def ratios(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Exponentiated estimates with their intervals: columns ratio, conf_low, conf_high.
+
+        With a log link the ratios are of means (prevalence or rate ratios), with a logit link of
+        odds. Raises UsageError for links whose coefficients are no logarithms of a ratio.
+        """
+        if self.family.link not in RATIOS:
+            raise UsageError(
+                f"Coefficients of a {self.family.link} link are not logarithms of a ratio; use "
+                "the link 'log' or 'logit'."
+            )
+        interval = self.conf_int(alpha)
+        columns = {"ratio": self.params, "conf_low": interval[0], "conf_high": interval[1]}
+        with np.errstate(over="ignore"):
+            return pd.DataFrame({name: np.exp(values) for name, values in columns.items()})
+
+    @property
+    def nobs(self) -> int:
+        """Rows used (the sum of the weights when there are frequency weights)."""
+        weights = self.design.weights
+        return self.design.n if weights is None else round(float(weights.sum()))
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """Number of clusters, by the name of the variable."""
+        return {self.cluster: len(self.design.groups[self.cluster].levels)}
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Rows left out for a missing value, by variable."""
+        return dict(self.design.dropped)
+
+    @property
+    def convergence(self) -> Convergence:
+        """What is known about the solution."""
+        return self.solution.convergence
+
+    @property
+    def converged(self) -> bool:
+        """False when the numbers must not be used."""
+        return self.convergence.converged
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Everything a reader of the estimates should know, each in a sentence."""
+        return (*self.convergence.messages, *self.design.messages)
+
+    def predict(self, newdata: Any = None, kind: str = "response") -> pd.Series:
+        """Predict for the rows fitted or for new ones; rows with a missing value are nan.
+
+        `kind` is "response" (risk, rate, mean) or "link". New rows need no cluster.
+        """
+        check_choice("kind", kind, ("response", "link"))
+        if newdata is None:
+            fitted = fitted_link(self.design, self.solution, False)
+            eta = pd.Series(fitted, index=self.design.rows)
+        else:
+            eta, _ = new_link(self.design, self.solution, newdata, "none")
+        values = eta if kind == "link" else self.family.inverse(np.asarray(eta, dtype=float))
+        return pd.Series(np.asarray(values), index=eta.index, name=self.formula.outcome)
+
+    def _method(self) -> list[tuple[str, str]]:
+        """The headline facts of the method."""
+        raise NotImplementedError
+
+    def _columns(self) -> dict[str, pd.Series]:
+        """The columns printed between the standard error and the interval."""
+        raise NotImplementedError
+
+    def _shown(self) -> text.Shown:
+        interval = self.conf_int()
+        lost = ", ".join(f"{count} without {name}" for name, count in self.dropped.items())
+        counts = ", ".join(f"{count} {name}" for name, count in self.groups.items())
+        parts = [f"{self.nobs} rows", counts, lost and f"left out: {lost}"]
+        return text.Shown(
+            title=f"Model of {self.formula.outcome}",
+            facts=[
+                ("Model", str(self.formula)),
+                ("Family", f"{self.family.name} ({self.family.link})"),
+                *self._method(),
+                ("Data", "; ".join(part for part in parts if part)),
+                ("Converged", "yes" if self.converged else "NO"),
+            ],
+            fixed=pd.DataFrame(
+                {
+                    "estimate": self.params,
+                    "std error": self.bse,
+                    **self._columns(),
+                    "2.5 %": interval[0],
+                    "97.5 %": interval[1],
+                }
+            ),
+            random=pd.DataFrame(),
+            messages=self.messages,
+        )
+
+    def summary(self) -> str:
+        """The fit as a text table."""
+        return text.as_text(self._shown())
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        state = "" if self.converged else ", NOT converged"
+        name = type(self).__name__
+        return f"<{name}: {self.formula}, {self.family.name}, {self.nobs} rows{state}>"
+
+    def _repr_html_(self) -> str:
+        return text.as_html(self._shown())
