@@ -1,4 +1,4 @@
-"""Public data sets, fitted by lme4 (tests/reference/make_reference.R) and by us.
+"""Public data sets, fitted by lme4 (tests/reference/make_lme4.R) and by us.
 
 Tolerances: lme4 searches without gradients, so its optimum may lie a little below ours but never
 above; estimates differ by less than a thousandth of a standard error; its standard errors come
