@@ -82,6 +82,18 @@ def statistic(
     )
 
 
+def decimal_noise_off(value: float) -> float:
+    """Return a mean or quantile of answers with 13 significant digits.
+
+    Answers are short decimals, but most of them no binary number holds: the median of 33.3 and 33.4
+    comes out as 33.349999999999994, which would print as 33.3 where half up says 33.4.
+
+    >>> decimal_noise_off(33.349999999999994)
+    33.35
+    """
+    return float(f"{value:.13g}")
+
+
 def constant(at: str, value: int) -> Number:
     """Return a whole number that no woman stands behind, such as a number of items.
 

@@ -10,7 +10,15 @@ from peerstats.data.scales import reliability as describe
 from peerstats.data.study import Table
 from peerstats.errors import UsageError, did_you_mean
 from peerstats.results.blocks import Item, ReliabilityBlock
-from peerstats.results.counting import constant, count, distinct, percent, statistic, within
+from peerstats.results.counting import (
+    constant,
+    count,
+    decimal_noise_off,
+    distinct,
+    percent,
+    statistic,
+    within,
+)
 from peerstats.results.number import Kind, Number, address
 
 
@@ -81,7 +89,10 @@ def _scores(
     scores = score(table.values, table.codes, scale, reversed_items)[0].dropna()
     n = len(scores)
     numbers = [count(within(at, "n"), n, sensitive=sensitive)]
-    found: tuple[tuple[Kind, float], ...] = (("mean", scores.mean()), ("sd", scores.std(ddof=1)))
+    found: tuple[tuple[Kind, float], ...] = (
+        ("mean", decimal_noise_off(scores.mean())),
+        ("sd", scores.std(ddof=1)),
+    )
     for name, value in found:
         numbers.append(
             statistic(
