@@ -72,7 +72,7 @@ def identifiers(study: Study) -> dict[str, str]:
     """Return every id that points to a woman, her visit, venue or interviewer, with its table."""
     found: dict[str, str] = {}
     for table in study.tables.values():
-        for field in study.codebook.keys.get(table.name, ()):
+        for field in (f for f in study.codebook.of_table(table.name) if f.type == "key"):
             if field.name != "site_id" and field.name in table.values:
                 ids = table.values[field.name].dropna().astype(str).unique()
                 found |= dict.fromkeys(ids, table.name)
