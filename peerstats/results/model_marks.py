@@ -36,7 +36,7 @@ def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) 
 
 REPEATS = (
     "Some women have several visits here and the model has no effect of woman: its intervals "
-    "ignore that visits of the same woman are alike, and its counts are of visits."
+    "ignore that visits of the same woman are alike."
 )
 FLAT = "it does not vary inside venues, and the model has no effect of venue: its interval may be"
 
