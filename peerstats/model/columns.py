@@ -50,6 +50,7 @@ class Recipe:
     """How X was made, so that new rows can be made the same way.
 
     `categories` maps each categorical factor to its levels, `references` to its reference level.
+    Without `intercept` factors are coded as if it were there, but its column is left out.
     """
 
     terms: tuple[Term, ...]
@@ -58,12 +59,15 @@ class Recipe:
     references: Mapping[str, str]
     memory: Mapping[Node, Any]
     info: Any  # patsy's DesignInfo
+    intercept: bool = True
 
 
 def make_matrix(
-    terms: tuple[Term, ...], columns: Mapping[str, Values], n: int
+    terms: tuple[Term, ...], columns: Mapping[str, Values], n: int, *, intercept: bool = True
 ) -> tuple[NDArray[np.float64], Recipe]:
     """Return X (n, p) and the recipe it was made by.
+
+    Without `intercept` its column is left out after coding: ordinal models have thresholds for it.
 
     Raises DataError for values a term cannot use and ModelError for a category with one level.
     """
@@ -81,13 +85,15 @@ def make_matrix(
     # One row is enough for patsy to see which factors are numbers and which categories.
     glance = {name: values[:1] for name, values in data.items()}
     (info,) = design_matrix_builders([patsy_terms], lambda: iter([glance]), EvalEnvironment([]))
+    names = _name_columns(info, {str(f): tuple(dict.fromkeys(names_in(f))) for f in factors})
     recipe = Recipe(
         terms=terms,
-        columns=_name_columns(info, {str(f): tuple(dict.fromkeys(names_in(f))) for f in factors}),
+        columns=names if intercept else tuple(c for c in names if c.term != "Intercept"),
         categories=MappingProxyType(categories),
         references=MappingProxyType(references),
         memory=MappingProxyType(memory),
         info=info,
+        intercept=intercept,
     )
     return _fill(recipe, data, n), recipe
 
@@ -116,7 +122,9 @@ def _fill(recipe: Recipe, data: Mapping[str, Values], n: int) -> NDArray[np.floa
     patsy describes the coding but would code categories row by row in Python.
     """
     made: list[NDArray[np.float64]] = []
-    for subterms in recipe.info.term_codings.values():
+    for term, subterms in recipe.info.term_codings.items():
+        if not term.factors and not recipe.intercept:
+            continue
         for subterm in subterms:
             blocks = [_block(subterm, factor, data[factor.name()]) for factor in subterm.factors]
             for chosen in itertools.product(*(block.T for block in reversed(blocks))):

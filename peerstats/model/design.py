@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from peerstats.errors import DataError, ModelError, Problem, UsageError, did_you_mean
 from peerstats.model.columns import Column, Recipe, check_columns, make_matrix
 from peerstats.model.formula import Formula, parse_formula
+from peerstats.model.outcome import read_outcome
 from peerstats.model.random_columns import RandomColumns, read_blocks
 from peerstats.model.transforms import Memory, evaluate
-from peerstats.model.tree import Name, Node, names_in
+from peerstats.model.tree import Node, names_in
 from peerstats.model.variables import (
     Values,
     as_categories,
@@ -75,6 +76,9 @@ class Design:
     auxiliary: Mapping[str, NDArray[np.float64]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    zero_recipe: Recipe | None = None  # of the zero part's columns
+    # What the numbers in y stand for: ordered labels, or the two ends of intervals.
+    levels: tuple[Any, ...] = ()
     messages: tuple[str, ...] = ()
 
     @property
@@ -92,13 +96,20 @@ class Design:
         return f"<Design: {self.formula}; {rows}, {len(self.columns)} columns>"
 
 
-def build_design(formula: Formula | str, frame: Any, weights: Weights | None = None) -> Design:
+def build_design(
+    formula: Formula | str,
+    frame: Any,
+    weights: Weights | None = None,
+    outcome: str = "number",
+    zero: Formula | None = None,
+) -> Design:
     """Turn a formula and a frame into arrays.
 
     `frame` is a DataFrame, a mapping of columns or a Sample; `weights` are frequency weights, an
-    array or a column's name. Rows with a missing value in any variable of the formula are left
-    out and counted. Raises UsageError for unknown variables, DataError for values of the wrong
-    kind, ModelError for columns no data can estimate.
+    array or a column's name; `outcome` is the family's; `zero` the formula of a zero part. Rows
+    with a missing value in any variable of the formulas are left out and counted. Raises UsageError
+    for unknown variables, DataError for values of the wrong kind, ModelError for columns no data
+    can estimate.
 
     >>> data = {"y": [0, 1, 1, 0], "x": ["a", "b", None, "a"]}
     >>> design = build_design("y ~ x", data)
@@ -107,19 +118,20 @@ def build_design(formula: Formula | str, frame: Any, weights: Weights | None = N
     """
     formula = parse_formula(formula) if isinstance(formula, str) else formula
     data = as_frame(frame)
-    _check_variables(formula, data)
+    variables = _check_variables((formula, zero), data)
     weighing = _read_weights(weights, data)
-    kept, dropped = _complete_rows(formula, data, weighing)
+    kept, dropped = _complete_rows(variables, data, weighing)
     used = data.iloc[kept]
     columns = _read_columns(formula, used)
-    y, trials = _read_outcome(formula, used)
-    X, recipe = make_matrix(formula.fixed, columns, len(used))
+    found = read_outcome(formula, used, outcome)
+    X, recipe = make_matrix(formula.fixed, columns, len(used), intercept=outcome != "levels")
     check_columns(X, recipe.columns)
+    zeros = None if zero is None else _read_zero(zero, used)
     offset, recipe = _learn_offset(formula, columns, recipe)
     return Design(
         formula=formula,
-        y=_frozen(y),
-        trials=None if trials is None else _frozen(trials),
+        y=_frozen(found.y),
+        trials=None if found.trials is None else _frozen(found.trials),
         weights=None if weighing is None else _frozen(weighing[kept]),
         X=_frozen(X),
         columns=recipe.columns,
@@ -130,7 +142,10 @@ def build_design(formula: Formula | str, frame: Any, weights: Weights | None = N
         recipe=recipe,
         rows=kept,
         random=read_blocks(formula.random, columns, len(used)),
-        messages=_single_rows(recipe, columns),
+        auxiliary=MappingProxyType({} if zeros is None else {"zero": zeros[0]}),
+        zero_recipe=None if zeros is None else zeros[1],
+        levels=found.levels,
+        messages=(*found.messages, *_single_rows(recipe, columns)),
     )
 
 
@@ -142,9 +157,13 @@ def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _check_variables(formula: Formula, data: pd.DataFrame) -> None:
+def _check_variables(
+    formulas: tuple[Formula, Formula | None], data: pd.DataFrame
+) -> tuple[str, ...]:
+    """Return the variables of both formulas, each once."""
+    wanted = tuple(dict.fromkeys(v for f in formulas if f is not None for v in f.variables))
     known = [c for c in data.columns if isinstance(c, str)]
-    absent = [name for name in formula.variables if name not in known]
+    absent = [name for name in wanted if name not in known]
     if absent:
         raise UsageError(
             *(
@@ -152,6 +171,7 @@ def _check_variables(formula: Formula, data: pd.DataFrame) -> None:
                 for v in absent
             )
         )
+    return wanted
 
 
 def _read_weights(weights: Weights | None, data: pd.DataFrame) -> NDArray[np.float64] | None:
@@ -169,11 +189,11 @@ def _read_weights(weights: Weights | None, data: pd.DataFrame) -> NDArray[np.flo
 
 
 def _complete_rows(
-    formula: Formula, data: pd.DataFrame, weights: NDArray[np.float64] | None
+    variables: tuple[str, ...], data: pd.DataFrame, weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.intp], tuple[tuple[str, int], ...]]:
     complete = np.ones(len(data), dtype=bool)
     dropped = []
-    missing = {name: find_column(data, name).isna().to_numpy() for name in formula.variables}
+    missing = {name: find_column(data, name).isna().to_numpy() for name in variables}
     if weights is not None:
         missing["weights"] = ~(weights > 0)
     for name, gaps in missing.items():
@@ -185,8 +205,7 @@ def _complete_rows(
             dropped.append((name, lost))
     if not complete.any():
         raise ModelError(
-            f"No row of {len(data)} is complete in {', '.join(formula.variables)}; "
-            "use fewer variables."
+            f"No row of {len(data)} is complete in {', '.join(variables)}; use fewer variables."
         )
     return np.flatnonzero(complete), tuple(dropped)
 
@@ -209,28 +228,11 @@ def _read_columns(formula: Formula, used: pd.DataFrame) -> dict[str, Values]:
     return columns
 
 
-def _outcome_values(node: Node, used: pd.DataFrame) -> NDArray[np.float64]:
-    columns: dict[str, Values] = {v: as_numbers(find_column(used, v)) for v in names_in(node)}
-    values = evaluate(node, columns, {}, learn=True)
-    if isinstance(node, Name) and not np.isfinite(values).all():
-        raise DataError(f"Outcome '{node}' holds infinite values; correct it.")
-    return np.asarray(values, dtype=np.float64)
-
-
-def _read_outcome(
-    formula: Formula, used: pd.DataFrame
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    y = _outcome_values(formula.response, used)
-    if formula.failures is None:
-        return y, None
-    failures = _outcome_values(formula.failures, used)
-    trials = y + failures
-    whole = (y == np.round(y)) & (failures == np.round(failures)) & (y >= 0) & (failures >= 0)
-    if not whole.all():
-        raise DataError(f"{formula.outcome} must hold whole numbers, 0 or more, in both columns.")
-    if not (trials > 0).all():
-        raise DataError(f"{formula.outcome} has {int((trials <= 0).sum())} row(s) without trials.")
-    return y / trials, trials
+def _read_zero(zero: Formula, used: pd.DataFrame) -> tuple[NDArray[np.float64], Recipe]:
+    """The matrix of the zero part's predictor."""
+    matrix, recipe = make_matrix(zero.fixed, _read_columns(zero, used), len(used))
+    check_columns(matrix, recipe.columns)
+    return _frozen(matrix), recipe
 
 
 def _learn_offset(

@@ -23,6 +23,7 @@ from peerstats.model.families import Family, find_family
 from peerstats.model.formula import Formula, parse_formula
 from peerstats.model.prediction import check_choice
 from peerstats.model.result import Fit
+from peerstats.model.zero_part import read_zero_formula
 
 METHODS = ("laplace", "agq")
 MOST_NODES = 101  # beyond it the weights of the outer nodes underflow
@@ -36,6 +37,7 @@ class FitOptions(TypedDict, total=False):
     nodes: int
     reml: bool
     weights: Weights | None
+    zero_formula: str | None
 
 
 def fit(
@@ -47,12 +49,13 @@ def fit(
     """Fit a regression, with or without random intercepts.
 
     `formula` is in lme4 notation: `y ~ x + (1 | site)`, `cbind(cases, healthy) ~ x`,
-    `offset(log(months))`. `data` is a DataFrame, a mapping of columns or a Sample. `family` is
-    "binomial", "poisson", "gaussian" or a Family.
+    `offset(log(months))`. `data` is a DataFrame, a mapping of columns or a Sample. `family` is a
+    name of `peerstats.model.families.FAMILIES` or a Family.
 
     Options: `link` (the family's own by default); `method` "laplace" or "agq" with `nodes`
     (default 25; one grouping factor; nodes=1 is Laplace); `reml` for gaussian models; `weights`,
-    frequency weights as an array or a column's name.
+    frequency weights as an array or a column's name; `zero_formula` such as "~ urban" for the zero
+    part of a zero-inflated or hurdle family (a constant by default).
 
     Raises UsageError for a formula, variable or option that does not exist, DataError for values
     of the wrong kind, ModelError for a model the data cannot answer (separation, collinear
@@ -71,13 +74,16 @@ def fit(
     formula = parse_formula(formula) if isinstance(formula, str) else formula
     known = find_family(family, link)
     engine = choose_engine(formula, known, choices)
-    design = build_design(formula, data, weights)
+    zero = read_zero_formula(options.get("zero_formula"), formula, known)
+    design = build_design(formula, data, weights, known.outcome, zero)
     return _fit_design(design, known, engine, choices)
 
 
 def _fit_design(design: Design, family: Family, engine: Engine, choices: Choices) -> Fit:
     """Check that the data can answer, then fit."""
     check_outcome(design, family)
+    if family.for_outcome is not None:
+        family = family.for_outcome(design.levels)
     # One thread: the matrices are narrow, and results do not depend on the machine's cores.
     with _pools().limit(limits=1):
         ready = prepare(design, family)

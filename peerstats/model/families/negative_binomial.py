@@ -1,0 +1,86 @@
+"""Counts with variance μ + μ²/θ (NB2), log link; derivatives in count_part.py.
+
+θ is glmmTMB's sigma() for nbinom2 and MASS's theta: large θ is nearly Poisson. W is observed, as
+in TMB; lme4's glmer.nb uses the expected one, so its Laplace log-likelihood differs a little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import xlogy
+
+from peerstats.model.families.count_part import (
+    NB2,
+    check_counts,
+    log_factorials,
+    mean,
+    reported_theta,
+)
+from peerstats.model.families.family import Array, AuxiliarySlopes, Family
+
+LINKS = ("log",)
+
+
+def auxiliary_slopes(y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySlopes:
+    """Derivatives of l, r and W in ψ = log θ."""
+    first, second, third = NB2.auxiliary_slopes(y, eta, psi)
+    weight = m[..., None]
+    return weight * first, weight * second, weight * third
+
+
+def _slopes_at(psi: Array) -> Callable[[Array, Array, Array], tuple[Array, Array, Array]]:
+    def slopes(y: Array, eta: Array, m: Array) -> tuple[Array, Array, Array]:
+        kernel, r, w = NB2.slopes(y, eta, psi)
+        return m * kernel, m * r, m * w
+
+    return slopes
+
+
+def _at(family: Family, psi: Array) -> Family:
+    return replace(
+        family,
+        slopes=_slopes_at(psi),
+        third=lambda y, eta, m: m * NB2.third(y, eta, psi),
+        draw=lambda rng, eta, trials, sd: NB2.draw(rng, mean(eta), psi),
+        bounds=lambda y, eta, trials, sd: (
+            NB2.cdf(y - 1, mean(eta), psi),
+            NB2.cdf(y, mean(eta), psi),
+        ),
+        unit_deviance=lambda y, mu: _unit_deviance(y, mu, psi),
+        variance=lambda mu: NB2.variance(mu, psi),
+    )
+
+
+def _unit_deviance(y: Array, mu: Array, psi: Array) -> Array:
+    """2 [y log(y/μ) - (y + θ) log((y + θ)/(μ + θ))], θ being known."""
+    theta = np.exp(psi[:, 0])
+    return 2.0 * (xlogy(y, y) - xlogy(y, mu) - (y + theta) * np.log1p((y - mu) / (mu + theta)))
+
+
+def negative_binomial(link: str = "log") -> Family:
+    """Return the NB2 family; before `at` fixes θ it is 1.
+
+    >>> family = negative_binomial()
+    >>> float(family.variance(np.array([3.0]))[0])
+    12.0
+    """
+    ready = Family(
+        name="negative_binomial",
+        link=link,
+        slopes=_slopes_at(np.zeros((1, 1))),
+        third=lambda y, eta, m: m * NB2.third(y, eta, np.zeros((1, 1))),
+        constant=log_factorials,
+        inverse=mean,
+        variance=lambda mu: mu + mu * mu,
+        start=lambda y, m: np.log(y + 0.5),
+        check=check_counts,
+        auxiliary=NB2.auxiliary,
+        auxiliary_slopes=auxiliary_slopes,
+        auxiliary_start=NB2.start,
+        reported=reported_theta,
+        sums_up=False,
+    )
+    return replace(ready, at=lambda psi: _at(ready, psi))

@@ -1,0 +1,113 @@
+"""The outcome's columns as numbers: a variable, successes and failures, ordered levels, intervals.
+
+Ordered levels and intervals are numbered 0, 1, ...; what the numbers stand for is kept beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from peerstats.errors import DataError
+from peerstats.model.formula import Formula
+from peerstats.model.transforms import evaluate
+from peerstats.model.tree import Name, Node, names_in
+from peerstats.model.variables import Values, as_categories, as_numbers, find_column
+
+MOST_LEVELS = 30  # an ordinal outcome with more is a measurement
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """`y` (n,), the trials if any, and the labels or pairs of ends that y's numbers stand for."""
+
+    y: Array
+    trials: Array | None = None
+    levels: tuple[Any, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+def read_outcome(formula: Formula, used: pd.DataFrame, kind: str) -> Outcome:
+    """Read the outcome of complete rows; `kind` is the family's `outcome`.
+
+    Raises DataError for values of the wrong kind.
+    """
+    return READERS[kind](formula, used)
+
+
+def _values(node: Node, used: pd.DataFrame, *, finite: bool = True) -> Array:
+    columns: dict[str, Values] = {v: as_numbers(find_column(used, v)) for v in names_in(node)}
+    values = evaluate(node, columns, {}, learn=True)
+    if finite and isinstance(node, Name) and not np.isfinite(values).all():
+        raise DataError(f"Outcome '{node}' holds infinite values; correct it.")
+    return np.asarray(values, dtype=np.float64)
+
+
+def _read_number(formula: Formula, used: pd.DataFrame) -> Outcome:
+    y = _values(formula.response, used)
+    if formula.failures is None:
+        return Outcome(y=y)
+    failures = _values(formula.failures, used)
+    trials = y + failures
+    whole = (y == np.round(y)) & (failures == np.round(failures)) & (y >= 0) & (failures >= 0)
+    if not whole.all():
+        raise DataError(f"{formula.outcome} must hold whole numbers, 0 or more, in both columns.")
+    if not (trials > 0).all():
+        raise DataError(f"{formula.outcome} has {int((trials <= 0).sum())} row(s) without trials.")
+    return Outcome(y=y / trials, trials=trials)
+
+
+def _read_levels(formula: Formula, used: pd.DataFrame) -> Outcome:
+    """Levels in the order of an ordered categorical, or of whole numbers; text is sorted."""
+    if formula.failures is not None or not isinstance(formula.response, Name):
+        raise DataError(
+            f"Outcome '{formula.outcome}' of an ordinal model must be one variable with ordered "
+            "levels."
+        )
+    column = find_column(used, formula.response.name)
+    ordered = isinstance(column.dtype, pd.CategoricalDtype) and bool(column.cat.ordered)
+    numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    if numeric and np.any(np.asarray(column, dtype=float) % 1 != 0):
+        raise DataError(
+            f"Outcome '{formula.outcome}' of an ordinal model must hold whole numbers or ordered "
+            "categories, but broken numbers were found."
+        )
+    values = as_categories(column)
+    labels = tuple(str(label) for label in values.categories)
+    if len(labels) > MOST_LEVELS:
+        raise DataError(
+            f"Outcome '{formula.outcome}' has {len(labels)} levels, more than the {MOST_LEVELS} an "
+            "ordinal model takes. Merge levels, or use family='gaussian'."
+        )
+    told = (
+        f"The levels of '{formula.outcome}' are not declared as ordered and were taken in this "
+        f"order: {' < '.join(labels)}. Make it an ordered categorical."
+    )
+    messages = () if ordered or numeric or len(labels) == 2 else (told,)
+    return Outcome(y=values.codes.astype(np.float64), levels=labels, messages=messages)
+
+
+def _read_interval(formula: Formula, used: pd.DataFrame) -> Outcome:
+    """`cbind(low, high)`; an infinite high means that only the lower end is known."""
+    if formula.failures is None:
+        raise DataError(
+            f"Outcome '{formula.outcome}' of an interval_censored model needs both ends; write "
+            f"cbind({formula.outcome}_low, {formula.outcome}_high) ~ ..."
+        )
+    ends = [_values(node, used, finite=False) for node in (formula.response, formula.failures)]
+    pairs, codes = np.unique(np.column_stack(ends), axis=0, return_inverse=True)
+    levels = tuple((float(low), float(high)) for low, high in pairs)
+    return Outcome(y=codes.reshape(-1).astype(np.float64), levels=levels)
+
+
+READERS: Mapping[str, Callable[[Formula, pd.DataFrame], Outcome]] = MappingProxyType(
+    {"number": _read_number, "levels": _read_levels, "interval": _read_interval}
+)
