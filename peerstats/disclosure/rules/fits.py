@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from peerstats.disclosure.draft import Draft
 from peerstats.disclosure.policy import Policy
+from peerstats.disclosure.rules.models import of_women
 from peerstats.disclosure.rules.texts import told
 from peerstats.results import FitRecord
 
@@ -22,10 +23,14 @@ def protect_fits(draft: Draft) -> Draft:
 
 
 def protected(fit: FitRecord, policy: Policy) -> FitRecord:
-    """Return one record; numbers of groups stay, since they count no women."""
+    """Return one record; numbers of groups stay where they count no women."""
     return replace(
         fit,
         nobs=math.ceil(policy.rounded(fit.nobs)),
+        groups=tuple(
+            (factor, math.ceil(policy.rounded(n)) if of_women(factor) else n)
+            for factor, n in fit.groups
+        ),
         gradient=one_digit(fit.gradient),
         min_eigenvalue=one_digit(fit.min_eigenvalue),
         loglik=math.nan,

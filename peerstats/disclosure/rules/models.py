@@ -30,7 +30,7 @@ def protect_models(draft: Draft) -> Draft:
     """Withhold models, then terms, by the sizes of what stands behind them."""
     for block in list(draft.results.blocks.values()):
         if isinstance(block, ModelBlock):
-            draft = _with_basis(draft, block)
+            draft = _with_basis(_with_groups_of_women(draft, block), block)
             draft = _terms(_fits(draft, block), block)
     return draft
 
@@ -45,6 +45,29 @@ def _outcome_cell(draft: Draft, block: ModelBlock) -> int:
     if events not in draft.numbers:
         return women
     return min(draft.count(events), women - draft.count(events))
+
+
+def of_women(factor: str) -> bool:
+    """Whether the groups of a factor are women, so that their number counts women.
+
+    >>> of_women("site_id:participant_id"), of_women("site_id:venue_id")
+    (True, False)
+    """
+    return factor.rsplit(":", 1)[-1] == "participant_id"
+
+
+def _with_groups_of_women(draft: Draft, block: ModelBlock) -> Draft:
+    """Let the number of groups be a count where the groups are women with several visits."""
+    factors = [factor.key for factor in block.factors if of_women(factor.key)]
+    places = [
+        address(*model, factor, "groups")
+        for factor in factors
+        for model in ((block.key,), (block.key, "null"))
+    ]
+    found = [draft.numbers[at] for at in places if at in draft.numbers]
+    return with_numbers(
+        draft, [replace(n, kind="count", basis=round(n.value), parts=()) for n in found]
+    )
 
 
 def _with_basis(draft: Draft, block: ModelBlock) -> Draft:

@@ -70,3 +70,23 @@ def test_why_a_model_could_not_be_estimated_is_not_said(model):
 
 def test_methods_lose_their_degrees_of_freedom(model):
     assert release(model(LARGE), STANDARD).blocks["m1"].inference == (("x", "Wald t test"),)
+
+
+def test_groups_that_are_women_are_counted_as_women(model):
+    """A random intercept for each woman with several visits has as many groups as women."""
+    exact = model(LARGE)
+    block = exact.blocks["m1"]
+    factor = replace(block.factors[0], key="participant_id")
+    groups = replace(
+        exact.numbers["m1.site.groups"], address="m1.participant_id.groups", value=58.0
+    )
+    fit = replace(exact.fits["m1"], groups=(("site_id", 7), ("site_id:participant_id", 58)))
+    results = replace(
+        exact,
+        numbers={**exact.numbers, groups.address: groups},
+        blocks={"m1": replace(block, factors=(factor,))},
+        fits={"m1": fit},
+    )
+    released = release(results, STANDARD)
+    assert released.number("m1.participant_id.groups").printed == "57"
+    assert released.fits["m1"].groups == (("site_id", 7), ("site_id:participant_id", 57))
