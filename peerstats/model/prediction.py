@@ -1,8 +1,9 @@
-"""Predictions from a fit: on the rows fitted or on new ones, with or without group effects."""
+"""Predictions from a fit: on the rows fitted or on new ones, for groups, a typical one, or all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,78 +14,175 @@ from peerstats.errors import DataError, UsageError, did_you_mean
 from peerstats.model.columns import remake_matrix
 from peerstats.model.convergence import Solution
 from peerstats.model.design import Design, read_grouping, read_offset
+from peerstats.model.random_columns import RandomColumns
+from peerstats.model.random_effect import block_covariances, effects_of
 from peerstats.model.tree import names_in
-from peerstats.model.variables import as_frame, find_column, read_values
+from peerstats.model.variables import Values, as_frame, find_column, read_values
 
 Array = NDArray[np.float64]
 
 
-def fitted_link(design: Design, solution: Solution, conditional: bool) -> Array:
-    """The linear predictor of the rows fitted; group effects enter at their modes, or as 0."""
-    eta = design.X @ solution.beta
-    if design.offset is not None:
-        eta = eta + design.offset
-    if conditional:
-        for name, (modes, _) in solution.modes.items():
-            eta = eta + modes[design.groups[name].codes]
-    return eta
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """A random block on the rows predicted: `Z` (n, k), levels `at` (n, members), -1 unknown."""
+
+    Z: Array
+    at: NDArray[np.intp]
+    shares: Array
+    new: int = 0  # levels not seen in the fit
 
 
-def new_link(
-    design: Design, solution: Solution, newdata: Any, groups: str
-) -> tuple[pd.Series, tuple[str, ...]]:
-    """The linear predictor of new rows, and what has to be said about it.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """The complete rows to predict for; `kept` tells them among all rows of `index`."""
 
-    `groups` is "none" (every effect 0), "known" (a level not seen is an error) or "any" (a level
-    not seen has effect 0). Rows with a missing value come back as nan.
+    index: pd.Index
+    kept: NDArray[np.bool_]
+    X: Array
+    offset: Array
+    parts: tuple[Part, ...]
+    told: tuple[str, ...] = ()
+
+    def whole(self, values: Array, name: str) -> pd.Series:
+        """Return the values by row, nan where a value was missing."""
+        found = pd.Series(np.nan, index=self.index, name=name)
+        found[self.kept] = values
+        found.attrs["messages"] = self.told
+        return found
+
+
+def rows_of(design: Design) -> Rows:
+    """Return the rows fitted."""
+    parts = []
+    for block in design.random:
+        grouping = design.groups[block.group]
+        at = grouping.codes[:, None] if grouping.members is None else grouping.members
+        shares = np.ones(at.shape) if grouping.shares is None else grouping.shares
+        parts.append(Part(Z=block.Z, at=at, shares=shares))
+    return Rows(
+        index=pd.Index(design.rows),
+        kept=np.ones(design.n, dtype=bool),
+        X=design.X,
+        offset=np.zeros(design.n) if design.offset is None else design.offset,
+        parts=tuple(parts),
+    )
+
+
+def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
+    """Read new rows.
+
+    `groups` is "none" (every effect 0), "slopes" (as none, but the slopes' columns are read),
+    "known" (a level not seen is an error) or "any" (a level not seen has effect 0). Rows with a
+    missing value are not kept.
     """
     data = as_frame(newdata)
     formula = design.formula
-    needed = [name for term in formula.fixed for factor in term for name in names_in(factor)]
+    terms = list(formula.fixed)
+    terms += [e for r in formula.random for e in r.effects] if groups != "none" else []
+    needed = [name for term in terms for factor in term for name in names_in(factor)]
     needed += [name for node in formula.offset for name in names_in(node)]
-    used_factors = [f for r in formula.random for f in r.factors] if groups != "none" else []
+    in_groups = groups in ("known", "any")
+    used_factors = [f for r in formula.random for f in r.factors] if in_groups else []
     complete = np.ones(len(data), dtype=bool)
     for name in dict.fromkeys([*needed, *used_factors]):
         complete &= find_column(data, name).notna().to_numpy()
     used = data.loc[complete]
     columns = {name: read_values(find_column(used, name)) for name in dict.fromkeys(needed)}
-    eta = remake_matrix(design.recipe, columns, len(used)) @ solution.beta
     offset = read_offset(formula, columns, dict(design.recipe.memory), learn=False)
-    eta = eta if offset is None else eta + offset
-    told: tuple[str, ...] = ()
-    if groups != "none":
-        effect, told = _group_effects(design, solution, used, groups)
-        eta = eta + effect
-    result = pd.Series(np.nan, index=data.index)
-    result[complete] = eta
-    return result, told
+    found: list[Part] = []
+    told: list[str] = []
+    places = {r.group: r.factors for r in formula.random}
+    for block in design.random if groups != "none" else ():
+        factors = places[block.group] if in_groups else ()
+        found.append(_read_part(design, block, used, (columns, factors)))
+    if in_groups:
+        told = _unknown(design, found, groups)
+    return Rows(
+        index=data.index,
+        kept=complete,
+        X=remake_matrix(design.recipe, columns, len(used)),
+        offset=np.zeros(len(used)) if offset is None else np.broadcast_to(offset, len(used)),
+        parts=tuple(found),
+        told=tuple(told),
+    )
 
 
-def _group_effects(
-    design: Design, solution: Solution, used: pd.DataFrame, groups: str
-) -> tuple[Array, tuple[str, ...]]:
-    effect = np.zeros(len(used))
-    told = []
-    for random in design.formula.random:
-        known = design.groups[random.group].levels
-        modes = solution.modes[random.group][0]
-        place: Mapping[str, int] = {level: i for i, level in enumerate(known)}
-        grouping = read_grouping(random.group, random.factors, used)
+def _read_part(
+    design: Design,
+    block: RandomColumns,
+    used: pd.DataFrame,
+    read: tuple[Mapping[str, Values], tuple[str, ...]],
+) -> Part:
+    columns, factors = read
+    Z = remake_matrix(block.recipe, columns, len(used))
+    at = np.full((len(used), 1), -1, dtype=np.intp)
+    new = 0
+    if factors:
+        if design.groups[block.group].members is not None:
+            raise UsageError(
+                f"Rows belong to several levels of '{block.group}'; new rows are predicted with "
+                "conditional=False or kind='population'."
+            )
+        place = {level: i for i, level in enumerate(design.groups[block.group].levels)}
+        grouping = read_grouping(block.group, factors, used)
         by_level = np.array([place.get(level, -1) for level in grouping.levels], dtype=np.intp)
-        at = by_level[grouping.codes]
-        new = int((by_level < 0).sum())
-        if new and groups == "known":
+        at, new = by_level[grouping.codes][:, None], int((by_level < 0).sum())
+    return Part(Z=Z, at=at, shares=np.ones(at.shape), new=new)
+
+
+def _unknown(design: Design, parts: list[Part], groups: str) -> list[str]:
+    """Refuse levels not seen, or say that they have no effect."""
+    told = {}
+    for block, part in zip(design.random, parts, strict=True):
+        if part.new and groups == "known":
             raise DataError(
-                f"'{random.group}' has {new} level(s) the fit has not seen; pass "
+                f"'{block.group}' has {part.new} level(s) the fit has not seen; pass "
                 "new_levels='population' to predict them with a group effect of 0."
             )
-        if new:
-            told.append(
-                f"'{random.group}': {new} new level(s) predicted with a group effect of 0 "
+        if part.new:
+            told[block.group] = (
+                f"'{block.group}': {part.new} new level(s) predicted with a group effect of 0 "
                 "(a typical group, not the average over groups)."
             )
-        effect += np.where(at >= 0, modes[np.maximum(at, 0)], 0.0)
-    return effect, tuple(told)
+    return list(told.values())
+
+
+def link_of(rows: Rows, design: Design, solution: Solution, conditional: bool) -> Array:
+    """The linear predictor of rows; group effects enter at their modes, or as 0."""
+    eta: Array = rows.X @ solution.beta + rows.offset
+    if conditional:
+        for part, effect in zip(rows.parts, effects_of(design, solution), strict=True):
+            known = part.shares * (part.at >= 0)
+            eta = eta + np.einsum("ik,im,imk->i", part.Z, known, effect.modes[part.at])
+    return eta
+
+
+def variance_of(rows: Rows, covariances: list[Array]) -> Array:
+    """Variance over groups of each row's linear predictor."""
+    total = np.zeros(len(rows.X))
+    for part, covariance in zip(rows.parts, covariances, strict=True):
+        own = np.einsum("ik,kl,il->i", part.Z, covariance, part.Z)
+        total = total + own * (part.shares**2).sum(axis=1)
+    return total
+
+
+def new_link(
+    design: Design, solution: Solution, newdata: Any, groups: str
+) -> tuple[pd.Series, tuple[str, ...]]:
+    """The linear predictor of new rows, and what has to be said about it (see `read_rows`)."""
+    rows = read_rows(design, newdata, groups)
+    eta = link_of(rows, design, solution, groups in ("known", "any"))
+    return rows.whole(eta, "link"), rows.told
+
+
+def fitted_link(design: Design, solution: Solution, conditional: bool) -> Array:
+    """The linear predictor of the rows fitted; group effects enter at their modes, or as 0."""
+    return link_of(rows_of(design), design, solution, conditional)
+
+
+def fitted_variance(design: Design, solution: Solution) -> Array:
+    """Variance over groups of the linear predictor of the rows fitted."""
+    return variance_of(rows_of(design), block_covariances(design, solution))
 
 
 def check_choice(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from peerstats.model import text
+from peerstats.model.coefficients import Coefficients, auxiliary_names, coefficients
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.families import Family
 from peerstats.model.formula import Formula
-from peerstats.model.prediction import check_choice, fitted_link, new_link
+from peerstats.model.intervals import predict, predict_interval
+from peerstats.model.random_effect import modes_frame, random_effects
+from peerstats.model.summary import shown
+
+if TYPE_CHECKING:
+    from peerstats.model.bootstrap import Bootstrap
 
 FEW_GROUPS = 12  # below it, Wald intervals of a mixed model are known to be too short
 
@@ -35,30 +41,42 @@ class Fit:
     solution: Solution
 
     @property
+    def _coefficients(self) -> Coefficients:
+        return coefficients(self.design, self.family, self.solution)
+
+    @property
     def params(self) -> pd.Series:
-        """Estimates by term."""
-        return pd.Series(self.solution.beta, index=self.design.names, name="estimate")
+        """Estimates by term; thresholds `low|high` of an ordered outcome come first."""
+        found = self._coefficients
+        return pd.Series(found.values, index=found.names, name="estimate")
 
     @property
     def bse(self) -> pd.Series:
         """Standard errors by term, from the inverse of the full Hessian (variances included)."""
-        p = len(self.solution.beta)
-        variances = np.diag(self.solution.covariance)[:p]
-        return pd.Series(np.sqrt(variances), index=self.design.names, name="std_error")
+        found = self._coefficients
+        errors = np.sqrt(np.diag(found.covariance))
+        return pd.Series(errors, index=found.names, name="std_error")
 
     def cov_params(self) -> pd.DataFrame:
-        """Covariance of the fixed effects."""
-        p = len(self.solution.beta)
-        names = self.design.names
-        return pd.DataFrame(self.solution.covariance[:p, :p], index=names, columns=names)
+        """Covariance of `params`."""
+        found = self._coefficients
+        return pd.DataFrame(found.covariance, index=found.names, columns=found.names)
+
+    @property
+    def auxiliary(self) -> pd.Series:
+        """The family's own parameters on the scale they are estimated on, e.g. log theta."""
+        names = auxiliary_names(self.design, self.family)
+        return pd.Series(self.solution.auxiliary, index=names, name="estimate")
 
     @property
     def covariance(self) -> pd.DataFrame:
-        """Covariance of everything estimated: fixed effects, then log standard deviations.
+        """Covariance of everything estimated, on the scales it is estimated on.
 
-        A standard deviation at zero has no log; its row and column are nan.
+        Fixed effects, the family's own parameters, log standard deviations (and atanh
+        correlations). A standard deviation at zero has no log; its row and column are nan.
         """
-        names = [*self.design.names, *(f"log sd({r.group})" for r in self.formula.random)]
+        names = [*self.design.names, *auxiliary_names(self.design, self.family)]
+        names += [name for block in self.design.random for name in block.parameter_names]
         names += ["log sd(Residual)"] if self.solution.has_residual_sd else []
         return pd.DataFrame(self.solution.covariance, index=names, columns=names)
 
@@ -76,7 +94,7 @@ class Fit:
         """
         far = -np.abs(self.tvalues.to_numpy(dtype=np.float64))
         tail = stdtr(self._t_df, far) if self._t_df else ndtr(far)
-        return pd.Series(2 * tail, index=self.design.names, name="p_value")
+        return pd.Series(2 * tail, index=self.params.index, name="p_value")
 
     @property
     def _t_df(self) -> int:
@@ -95,9 +113,11 @@ class Fit:
 
     @property
     def df_model(self) -> int:
-        """Number of parameters: fixed effects, variances, residual variance."""
-        random = len(self.formula.random)
-        return len(self.solution.beta) + random + int(self.solution.has_residual_sd)
+        """Number of parameters: fixed effects, the family's own, (co)variances, residual."""
+        sizes = [len(block.effects) for block in self.design.random]
+        random = sum(k * (k + 1) // 2 for k in sizes)
+        own = len(self.solution.beta) + len(self.solution.auxiliary)
+        return own + random + int(self.solution.has_residual_sd)
 
     @property
     def nobs(self) -> int:
@@ -127,25 +147,49 @@ class Fit:
 
     @property
     def dispersion(self) -> float:
-        """Residual variance of a gaussian model, else 1."""
+        """Residual variance of a gaussian model, glmmTMB's sigma of a family with one, else 1."""
+        if self.family.reported is not None:
+            return float(self.family.reported(self.solution.auxiliary))
         return self.solution.dispersion
 
     @property
     def varcorr(self) -> pd.DataFrame:
-        """Variance components: group, term, variance, sd, corr; the residual last, if any."""
-        rows = [
-            (random.group, "Intercept", sd**2, sd, np.nan)
-            for random, sd in zip(self.formula.random, self.solution.sds, strict=True)
-        ]
+        """Variance components: group, term, variance, sd, corr; the residual last, if any.
+
+        `corr` is the correlation with the first effect of the same term; `correlations` has all.
+        """
+        rows = []
+        for effect in random_effects(self):
+            sds = np.sqrt(np.diag(effect.covariance))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                corr = effect.covariance[0] / (sds[0] * sds)
+            for k, (name, sd) in enumerate(zip(effect.names, sds, strict=True)):
+                value = float(corr[k]) if k else np.nan
+                rows.append((effect.group, name, float(sd) ** 2, float(sd), value))
         if self.solution.has_residual_sd:
-            rows.append(("Residual", "", self.dispersion, float(np.sqrt(self.dispersion)), np.nan))
+            variance = self.solution.dispersion
+            rows.append(("Residual", "", variance, float(np.sqrt(variance)), np.nan))
         return pd.DataFrame(rows, columns=["group", "term", "variance", "sd", "corr"])
+
+    @property
+    def correlations(self) -> dict[str, pd.DataFrame]:
+        """Correlations of the random effects, by term such as `(Intercept, age | site)`."""
+        found = {}
+        for effect in random_effects(self):
+            sds = np.sqrt(np.diag(effect.covariance))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                values = effect.covariance / np.outer(sds, sds)
+            names = list(effect.names)
+            label = f"({', '.join(names)} | {effect.group})"
+            found[label] = pd.DataFrame(values, index=names, columns=names)
+        return found
 
     def variance_interval(self, alpha: float = 0.05) -> pd.DataFrame:
         """Wald intervals for the variances, made on the log scale; nan for a variance of zero."""
         frame = self.varcorr[["group", "term", "variance"]].copy()
-        p = len(self.solution.beta)
-        spread = np.sqrt(np.diag(self.solution.covariance)[p:])
+        spreads = np.sqrt(np.diag(self.solution.covariance))
+        logs = [name.startswith("log sd(") for name in self.covariance.index]
+        spread = spreads[np.array(logs, dtype=bool)]
         half = ndtri(1 - alpha / 2) * 2 * spread
         with np.errstate(over="ignore", invalid="ignore"):
             frame["conf_low"] = frame["variance"] * np.exp(-half)
@@ -154,14 +198,11 @@ class Fit:
 
     @property
     def random_effects(self) -> dict[str, pd.DataFrame]:
-        """Conditional modes by grouping factor: columns mode and sd, one row a level."""
-        return {
-            name: pd.DataFrame(
-                {"mode": modes, "sd": sds},
-                index=pd.Index(self.design.groups[name].levels, name=name),
-            )
-            for name, (modes, sds) in self.solution.modes.items()
-        }
+        """Conditional modes by grouping factor, one row a level.
+
+        Columns are mode and sd, or `term` and `sd(term)` where a level has several effects.
+        """
+        return {name: modes_frame(self, name) for name in self.solution.modes}
 
     @property
     def groups(self) -> dict[str, int]:
@@ -204,66 +245,98 @@ class Fit:
     ) -> pd.Series:
         """Predict for the rows fitted or for new ones.
 
-        `kind` is "response" (risk, rate, mean) or "link". With `conditional` the groups' effects
-        enter at their modes: the prediction is for that site. Without it they are 0: a typical
-        site. For a curved link neither is the average over sites. A level the fit has not seen is
-        refused (DataError) unless `new_levels="population"`, which gives it effect 0 and says so in
-        `attrs["messages"]` of what is returned. Rows with a missing value are nan.
+        `kind` is "response" (risk, rate, mean), "link", or "population": the mean averaged over
+        the distribution of the random effects, what a survey of many sites would see. For the
+        others, with `conditional`, the groups' effects enter at their modes: the prediction is for
+        that site. Without it they are 0: a typical site, which for a curved link is not the
+        average. A level the fit has not seen is refused (DataError) unless
+        `new_levels="population"`, which gives it effect 0 and says so in `attrs["messages"]` of
+        what is returned. Rows with a missing value are nan.
         """
-        check_choice("kind", kind, ("response", "link"))
-        check_choice("new_levels", new_levels, ("refuse", "population"))
-        told: tuple[str, ...] = ()
-        if newdata is None:
-            fitted = fitted_link(self.design, self.solution, conditional)
-            eta = pd.Series(fitted, index=self.design.rows)
-        else:
-            seen = "known" if new_levels == "refuse" else "any"
-            which = seen if conditional else "none"
-            eta, told = new_link(self.design, self.solution, newdata, which)
-        values = eta if kind == "link" else self.family.inverse(np.asarray(eta, dtype=float))
-        result = pd.Series(np.asarray(values), index=eta.index, name=self.formula.outcome)
-        result.attrs["messages"] = told
-        return result
+        return predict(self, newdata, kind, new_levels, conditional)
 
-    def _facts(self) -> list[tuple[str, str]]:
-        lost = ", ".join(f"{count} without {name}" for name, count in self.dropped.items())
-        counts = ", ".join(f"{count} {name}" for name, count in self.groups.items())
-        parts = [f"{self.nobs} rows", counts, lost and f"left out: {lost}"]
-        nodes = f" ({self.nodes} nodes)" if self.nodes > 1 else ""
-        facts = [
-            ("Model", str(self.formula)),
-            ("Family", f"{self.family.name} ({self.family.link})"),
-            ("Method", f"{self.method}{nodes}"),
-            ("Data", "; ".join(part for part in parts if part)),
-            ("Log-lik.", f"{self.llf:.2f}   AIC {self.aic:.2f}   BIC {self.bic:.2f}"),
-            ("Converged", "yes" if self.converged else "NO"),
-        ]
-        singular = [("Singular", "yes: a variance is zero")] if self.convergence.singular else []
-        return facts + singular
+    def predict_interval(
+        self,
+        newdata: Any = None,
+        kind: str = "response",
+        alpha: float = 0.05,
+        *,
+        new_levels: str = "refuse",
+        conditional: bool = True,
+    ) -> pd.DataFrame:
+        """Predict with intervals: columns prediction, std_error (link's scale), low and high.
 
-    def _shown(self) -> text.Shown:
-        interval = self.conf_int()
-        columns = {
-            "estimate": self.params,
-            "std error": self.bse,
-            "t" if self._t_df else "z": self.tvalues,
-            "p": self.pvalues,
-            "2.5 %": interval[0],
-            "97.5 %": interval[1],
-        }
-        frame = self.varcorr
-        label = (frame["group"] + " " + frame["term"]).str.strip()
-        return text.Shown(
-            title=f"Model of {self.formula.outcome}",
-            facts=self._facts(),
-            fixed=pd.DataFrame(columns),
-            random=frame[["variance", "sd"]].set_index(pd.Index(label)),
-            messages=self.messages,
-        )
+        The intervals are for the mean of the rows' groups, not for a single outcome; see
+        `peerstats.model.intervals` for what they take into account.
+        """
+        return predict_interval(self, newdata, kind, (new_levels, conditional), alpha)
+
+    def simulate(
+        self, rng: np.random.Generator, size: int = 1, effects: str = "new"
+    ) -> pd.DataFrame:
+        """Draw `size` new outcomes of every row, one column each.
+
+        `effects` is "new" (random effects drawn anew) or "modes" (the same groups again).
+        """
+        from peerstats.model.simulation import simulate
+
+        return simulate(self, rng, size, effects)
+
+    def bootstrap(
+        self,
+        rng: np.random.Generator,
+        size: int = 1_000,
+        kind: str = "parametric",
+        group: str | None = None,
+        jobs: int = 1,
+    ) -> Bootstrap:
+        """Refit to `size` resamples, "parametric" or by "cluster" of `group`, in `jobs` processes.
+
+        The numbers do not depend on `jobs`. See `peerstats.model.bootstrap`.
+        """
+        from peerstats.model.bootstrap import Resampling, bootstrap
+
+        return bootstrap(self, rng, size, Resampling(kind=kind, group=group), jobs)
+
+    def residuals(
+        self,
+        kind: str = "response",
+        rng: np.random.Generator | None = None,
+        *,
+        conditional: bool = True,
+    ) -> pd.Series:
+        """Residuals: "response", "pearson", "deviance" or randomised "quantile" (needs `rng`)."""
+        from peerstats.model.residuals import residuals
+
+        return residuals(self, kind, rng, conditional)
+
+    def overdispersion(self) -> pd.Series:
+        """Sum of squared Pearson residuals over the residual degrees of freedom, with a test."""
+        from peerstats.model.residuals import overdispersion
+
+        return overdispersion(self)
+
+    def influence(self, group: str | None = None, kind: str = "exact") -> pd.DataFrame:
+        """Leave out one cluster of `group` at a time: shifts in SEs; "exact" or "one_step"."""
+        from peerstats.model.influence import influence
+
+        return influence(self, group, kind)
+
+    def r_squared(self) -> pd.Series:
+        """Nakagawa's marginal and conditional R², with the variances they are made of."""
+        from peerstats.model.r_squared import r_squared
+
+        return r_squared(self)
+
+    def small_sample(self, method: str = "kenward_roger", alpha: float = 0.05) -> pd.DataFrame:
+        """t tests of a gaussian mixed model: "satterthwaite" or "kenward_roger" df."""
+        from peerstats.model.small_sample import small_sample
+
+        return small_sample(self, method, alpha)
 
     def summary(self) -> str:
         """The fit as a text table."""
-        return text.as_text(self._shown())
+        return text.as_text(shown(self))
 
     def __str__(self) -> str:
         return self.summary()
@@ -273,4 +346,4 @@ class Fit:
         return f"<Fit: {self.formula}, {self.family.name}, {self.nobs} rows{state}>"
 
     def _repr_html_(self) -> str:
-        return text.as_html(self._shown())
+        return text.as_html(shown(self))

@@ -1,0 +1,247 @@
+"""t tests with honest degrees of freedom for gaussian mixed models.
+
+The model is y ~ N(Xβ, V), V = Σ_r φ_r V_r, linear in φ: V_0 = I for the residual variance, and
+Z_a Z_b' + Z_b Z_a' for each (co)variance of a random term. With Φ = (X'V^-1X)^-1,
+P_r = X'V^-1 V_r V^-1 X, Q_rs = X'V^-1 V_r V^-1 V_s V^-1 X, P = V^-1 - V^-1 XΦX'V^-1 and e = Py:
+
+Satterthwaite (Giesbrecht & Burns 1985, Biometrics 41:477; lmerTest, Kuznetsova et al. 2017):
+
+    df = 2 (l'Φl)² / g'Ag,   g_r = l'ΦP_rΦl,   A = inverse of the observed information about φ,
+    observed information  e'V_r P V_s e - ½ tr(P V_r P V_s)   (REML; V^-1 for P in the trace: ML).
+
+Kenward & Roger (1997, Biometrics 53:983), always from REML:
+
+    Φ_A = Φ + 2Φ [Σ_rs W_rs (Q_rs - P_r Φ P_s)] Φ,   W = 2 (tr V^-1V_rV^-1V_s - 2 tr ΦQ_rs
+    + tr ΦP_rΦP_s)^-1,   and for one coefficient df = 2/a, a = g'Wg / (l'Φl)², scale 1.
+
+(With one numerator degree of freedom their A_1 and A_2 are both a, and m = 2/a, λ = 1.)
+
+Nothing n x n is made: with S = Z'Z, K = G(σ²I + SG)^-1 and R = I - SK,
+
+    V^-1 = (I - ZKZ')/σ²,   Z'V^-1 = RZ'/σ²,   Z'V^-1Z = RS/σ²,   Z'V^-2Z = RSR'/σ⁴.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+from scipy.special import stdtr, stdtrit
+
+from peerstats.errors import ModelError
+from peerstats.model.prediction import check_choice
+from peerstats.model.random_effect import RandomEffect, random_effects
+from peerstats.model.refit import one_row_each, refit, with_solution
+
+if TYPE_CHECKING:
+    from peerstats.model.result import Fit
+
+Array = NDArray[np.float64]
+
+METHODS = ("satterthwaite", "kenward_roger")
+MOST_EFFECTS = 4_000  # matrices of their number squared are held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """What both methods need: Φ, P_r, Q_rs, tr V^-1V_rV^-1V_s and e'V_r P V_s e."""
+
+    phi: Array  # (p, p)
+    P: Array  # (R, p, p)
+    Q: Array  # (R, R, p, p)
+    traces: Array  # (R, R)
+    data: Array  # (R, R)
+
+    @property
+    def expected(self) -> Array:
+        """Twice the expected information of REML: tr(P V_r P V_s)."""
+        moved = np.einsum("ab,rbc->rac", self.phi, self.P)
+        both = np.einsum("rab,sba->rs", moved, moved)
+        single = np.einsum("ab,rsba->rs", self.phi, self.Q)
+        return self.traces - single - single.T + both
+
+    def slopes(self, contrast: Array) -> Array:
+        """Derivatives of l'Φl in φ (R,)."""
+        at = self.phi @ contrast
+        return np.einsum("a,rab,b->r", at, self.P, at)
+
+
+def small_sample(fit: Fit, method: str, alpha: float) -> pd.DataFrame:
+    """Return estimate, std_error, df, statistic, p_value, conf_low, conf_high by term."""
+    check_choice("method", method, METHODS)
+    _check(fit)
+    fitted = one_row_each(fit)
+    if method == "kenward_roger" and fit.method != "reml":
+        fitted = with_solution(fitted, refit(fitted, fitted.design, reml=True), method="reml")
+    parts = _moments(fitted, drop_zero=method == "satterthwaite")
+    answer = _satterthwaite if method == "satterthwaite" else _kenward_roger
+    covariance, df = answer(parts, fitted.method == "reml")
+    estimate = fitted.solution.beta
+    error = np.sqrt(np.diag(covariance))
+    t = estimate / error
+    half = stdtrit(df, 1 - alpha / 2) * error
+    columns = {
+        "estimate": estimate,
+        "std_error": error,
+        "df": df,
+        "statistic": t,
+        "p_value": 2 * stdtr(df, -np.abs(t)),
+        "conf_low": estimate - half,
+        "conf_high": estimate + half,
+    }
+    return pd.DataFrame(columns, index=pd.Index(fit.design.names, name="term"))
+
+
+def _check(fit: Fit) -> None:
+    if fit.family.name != "gaussian" or not fit.formula.random:
+        raise ModelError(
+            "Satterthwaite's and Kenward and Roger's tests are for gaussian models with random "
+            "effects; use profile() or bootstrap() here."
+        )
+    effects = sum(block.modes.size for block in random_effects(fit))
+    if effects > MOST_EFFECTS:
+        raise ModelError(
+            f"The model has {effects} random effects; small-sample tests hold matrices of their "
+            f"number squared and stop at {MOST_EFFECTS}. With so many groups use z tests."
+        )
+
+
+def _satterthwaite(parts: Moments, reml: bool) -> tuple[Array, Array]:
+    information = parts.data - 0.5 * (parts.expected if reml else parts.traces)
+    spread = linalg.pinvh(information)
+    df = []
+    for contrast in np.eye(len(parts.phi)):
+        slope = parts.slopes(contrast)
+        df.append(2 * float(contrast @ parts.phi @ contrast) ** 2 / float(slope @ spread @ slope))
+    return parts.phi, np.array(df)
+
+
+def _kenward_roger(parts: Moments, reml: bool) -> tuple[Array, Array]:
+    phi = parts.phi
+    W = 2 * linalg.pinvh(parts.expected)
+    inner = parts.Q - np.einsum("rab,bc,scd->rsad", parts.P, phi, parts.P)
+    adjusted = phi + 2 * phi @ np.einsum("rs,rsab->ab", W, inner) @ phi
+    df = []
+    for contrast in np.eye(len(phi)):
+        slope = parts.slopes(contrast) / float(contrast @ phi @ contrast)
+        df.append(2 / float(slope @ W @ slope))
+    return 0.5 * (adjusted + adjusted.T), np.array(df)
+
+
+def _patterns(blocks: tuple[RandomEffect, ...], drop_zero: bool) -> list[sparse.csr_array]:
+    """∂G/∂φ_r of every (co)variance, (q, q) each; effects run term by term, level by level."""
+    total = sum(block.modes.size for block in blocks)
+    found, start = [], 0
+    for block in blocks:
+        k = len(block.names)
+        places = start + k * np.arange(block.count)
+        for a in range(k):
+            for b in range(a + 1):
+                if drop_zero and not min(block.covariance[a, a], block.covariance[b, b]) > 0:
+                    continue
+                at = sparse.coo_array(
+                    (np.ones(block.count), (places + a, places + b)), shape=(total, total)
+                )
+                found.append(sparse.csr_array(at if a == b else at + at.T))
+        start += block.modes.size
+    return found
+
+
+def _stacked(blocks: tuple[RandomEffect, ...]) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Z (n, q) and G (q, q)."""
+    columns, covariances = [], []
+    for block in blocks:
+        n, k = block.Z.shape
+        at = (k * block.codes[:, :, None] + np.arange(k)).ravel()
+        rows = np.repeat(np.arange(n), k * block.codes.shape[1])
+        values = (block.shares[:, :, None] * block.Z[:, None, :]).ravel()
+        columns.append(sparse.coo_array((values, (rows, at)), shape=(n, k * block.count)))
+        covariances.append(sparse.kron(sparse.eye_array(block.count), block.covariance))
+    return sparse.csr_array(sparse.hstack(columns)), sparse.csr_array(
+        sparse.block_diag(covariances)
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inverse:
+    """V^-1 by way of the effects."""
+
+    Z: sparse.csr_array
+    K: Array
+    R: Array
+    S: Array
+    sigma2: float
+
+    def times(self, right: Array) -> Array:
+        found: Array = (right - self.Z @ (self.K @ (self.Z.T @ right))) / self.sigma2
+        return found
+
+    def gathered(self, right: Array) -> Array:
+        """Z'V^-1 times something."""
+        found: Array = self.R @ (self.Z.T @ right) / self.sigma2
+        return found
+
+
+def _inverse(blocks: tuple[RandomEffect, ...], sigma2: float) -> _Inverse:
+    Z, G = _stacked(blocks)
+    S = np.asarray((Z.T @ Z).todense())
+    # K is symmetric: (σ²I + SG)' K' = G' gives it without inverting G, which may be singular.
+    K = linalg.solve(sigma2 * np.eye(len(S)) + G @ S, np.asarray(G.todense()))
+    return _Inverse(Z, K, np.eye(len(S)) - S @ K, S, sigma2)
+
+
+def _moments(fit: Fit, drop_zero: bool) -> Moments:
+    blocks, X = random_effects(fit), fit.design.X
+    inverse = _inverse(blocks, fit.solution.dispersion)
+    patterns = _patterns(blocks, drop_zero)
+    vx = inverse.times(X)
+    phi = linalg.inv(X.T @ vx)
+    offset = 0.0 if fit.design.offset is None else fit.design.offset
+    e = inverse.times(fit.design.y - offset - X @ fit.solution.beta)
+    tx, txx = inverse.gathered(X), inverse.gathered(vx)
+    P = np.array([vx.T @ vx, *(tx.T @ (B @ tx) for B in patterns)])
+    moved = np.column_stack([e, *(inverse.Z @ (B @ (inverse.Z.T @ e)) for B in patterns)])
+    cross = vx.T @ moved
+    return Moments(
+        phi=phi,
+        P=P,
+        Q=_second(inverse, patterns, (vx, tx, txx)),
+        traces=_traces(inverse, patterns),
+        data=moved.T @ inverse.times(moved) - cross.T @ phi @ cross,
+    )
+
+
+def _second(
+    inverse: _Inverse, patterns: list[sparse.csr_array], parts: tuple[Array, Array, Array]
+) -> Array:
+    vx, tx, txx = parts
+    T = inverse.R @ inverse.S / inverse.sigma2
+    pulled = [B @ tx for B in patterns]
+    size, p = len(patterns) + 1, vx.shape[1]
+    Q = np.empty((size, size, p, p))
+    Q[0, 0] = vx.T @ inverse.times(vx)
+    for s, right in enumerate(pulled, start=1):
+        Q[0, s] = txx.T @ right
+        Q[s, 0] = Q[0, s].T
+        for r, left in enumerate(pulled, start=1):
+            Q[r, s] = left.T @ T @ right
+    return Q
+
+
+def _traces(inverse: _Inverse, patterns: list[sparse.csr_array]) -> Array:
+    sigma2, R, S = inverse.sigma2, inverse.R, inverse.S
+    T, T2 = R @ S / sigma2, R @ S @ R.T / sigma2**2
+    SK = S @ inverse.K
+    size = len(patterns) + 1
+    found = np.empty((size, size))
+    found[0, 0] = (inverse.Z.shape[0] - 2 * np.trace(SK) + np.sum(SK * SK.T)) / sigma2**2
+    moved = [B @ T for B in patterns]
+    for s, B in enumerate(patterns, start=1):
+        found[0, s] = found[s, 0] = B.multiply(T2).sum()
+        for r in range(1, s + 1):
+            found[r, s] = found[s, r] = np.sum(moved[r - 1] * moved[s - 1].T)
+    return found
