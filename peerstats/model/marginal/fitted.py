@@ -15,7 +15,7 @@ from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.families import Family
 from peerstats.model.formula import Formula
-from peerstats.model.prediction import check_choice, fitted_link, new_link
+from peerstats.model.prediction import check_choice, read_rows, rows_of
 
 Array = NDArray[np.float64]
 
@@ -32,16 +32,21 @@ class Fitted:
     solution: Solution
     cluster: str
 
+    def _kept(self) -> tuple[int, ...]:
+        """The design's columns that have an estimate."""
+        return tuple(range(len(self.design.columns)))
+
     @property
     def params(self) -> pd.Series:
         """Estimates by term."""
-        return pd.Series(self.solution.beta, index=self.design.names, name="estimate")
+        names = [self.design.names[k] for k in self._kept()]
+        return pd.Series(self.solution.beta[list(self._kept())], index=names, name="estimate")
 
     @property
     def bse(self) -> pd.Series:
         """Standard errors by term."""
         spread = np.sqrt(np.diag(self.solution.covariance))
-        return pd.Series(spread, index=self.design.names, name="std_error")
+        return pd.Series(spread, index=self.params.index, name="std_error")
 
     @property
     def tvalues(self) -> pd.Series:
@@ -110,13 +115,10 @@ class Fitted:
         `kind` is "response" (risk, rate, mean) or "link". New rows need no cluster.
         """
         check_choice("kind", kind, ("response", "link"))
-        if newdata is None:
-            fitted = fitted_link(self.design, self.solution, False)
-            eta = pd.Series(fitted, index=self.design.rows)
-        else:
-            eta, _ = new_link(self.design, self.solution, newdata, "none")
-        values = eta if kind == "link" else self.family.inverse(np.asarray(eta, dtype=float))
-        return pd.Series(np.asarray(values), index=eta.index, name=self.formula.outcome)
+        rows = rows_of(self.design) if newdata is None else read_rows(self.design, newdata, "none")
+        eta = rows.X @ self.solution.beta + rows.offset
+        values = eta if kind == "link" else self.family.inverse(eta)
+        return rows.whole(values, self.formula.outcome)
 
     def _method(self) -> list[tuple[str, str]]:
         """The headline facts of the method."""
