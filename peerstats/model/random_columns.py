@@ -36,6 +36,11 @@ class RandomColumns:
         return self.effects == ("Intercept",)
 
     @property
+    def length(self) -> int:
+        """Number of effects."""
+        return len(self.effects)
+
+    @property
     def parameter_names(self) -> list[str]:
         """Log standard deviations, then correlations on Fisher's scale, row by row."""
         if self.intercept_only:

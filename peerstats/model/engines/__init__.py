@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from peerstats.errors import ModelError
 from peerstats.model.convergence import Solution
 from peerstats.model.engines.fixed import Prepared
+from peerstats.model.engines.general import fit_general, fit_ml
 from peerstats.model.engines.glm import fit_glm, fit_ols
 from peerstats.model.engines.glmm import fit_glmm
 from peerstats.model.engines.lmm import fit_lmm
@@ -36,16 +37,6 @@ class Engine:
     fit: Callable[[Prepared, Choices], Solution]
 
 
-def _random_part(formula: Formula) -> str | None:
-    for random in formula.random:
-        if not random.intercept_only:
-            return (
-                f"Random slopes such as {random} cannot be fitted yet; "
-                f"write (1 | {random.group}) for a random intercept."
-            )
-    return None
-
-
 def _refuses_ols(formula: Formula, family: Family, choices: Choices) -> str | None:
     if formula.random:
         return "The model has a random part."
@@ -55,13 +46,21 @@ def _refuses_ols(formula: Formula, family: Family, choices: Choices) -> str | No
 def _refuses_glm(formula: Formula, family: Family, choices: Choices) -> str | None:
     if formula.random:
         return "The model has a random part."
+    if family.auxiliary:
+        return f"{family!r} has parameters of its own."
     return None if family.glm_family is not None else f"{family!r} has no plain GLM."
+
+
+def _refuses_ml(formula: Formula, family: Family, choices: Choices) -> str | None:
+    if formula.random:
+        return "The model has a random part."
+    return None if family.auxiliary else f"{family!r} has a plain GLM."
 
 
 def _refuses_lmm(formula: Formula, family: Family, choices: Choices) -> str | None:
     if family.name != "gaussian":
         return "The outcome is not gaussian."
-    return _random_part(formula)
+    return None
 
 
 def _refuses_glmm(formula: Formula, family: Family, choices: Choices) -> str | None:
@@ -74,7 +73,12 @@ def _refuses_glmm(formula: Formula, family: Family, choices: Choices) -> str | N
             "Adaptive quadrature (method='agq') works with one grouping factor; "
             "use method='laplace' for several."
         )
-    return _random_part(formula)
+    return None
+
+
+def _fit_mixed(ready: Prepared, nodes: int) -> Solution:
+    """Intercepts have likelihoods of their own, which are faster."""
+    return fit_general(ready) if ready.problem.blocks else fit_glmm(ready, nodes)
 
 
 # The order is the order of the questions: no random part, gaussian, anything else.
@@ -87,11 +91,12 @@ ENGINES: Mapping[str, Engine] = {
             refuses=_refuses_glm,
             fit=lambda ready, c: fit_glm(ready.design, ready.family),
         ),
+        Engine(name="ml", refuses=_refuses_ml, fit=lambda ready, c: fit_ml(ready)),
         Engine(name="lmm", refuses=_refuses_lmm, fit=lambda ready, c: fit_lmm(ready, c.reml)),
         Engine(
             name="glmm",
             refuses=_refuses_glmm,
-            fit=lambda ready, c: fit_glmm(ready, c.nodes if c.method == "agq" else 1),
+            fit=lambda ready, c: _fit_mixed(ready, c.nodes if c.method == "agq" else 1),
         ),
     )
 }

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import CLOSE, HALVINGS, MODE_STEPS, Evaluation
 from peerstats.model.engines.problem import Problem
-from peerstats.model.engines.structure import Loadings, Structure, lower
+from peerstats.model.engines.structure import Loadings, Structure, knowledge, lower
 from peerstats.model.families import Family
 
 Array = NDArray[np.float64]
@@ -164,16 +164,8 @@ class Blocks:
         weighted = problem.X * w[:, None]
         right = np.array([place.loadings.gather(column) for column in weighted.T])
         right = right.reshape(problem.X.shape[1], s.q)
-        by_theta = []
-        for block, L in zip(problem.blocks, place.L, strict=True):
-            known = [np.bincount(block.codes[:, 0], weights=w * z * z) for z in block.Z.T]
-            tau = np.linalg.norm(L, axis=1)
-            each = [np.sum(2 * (t * x / (1 + t * t * x)) ** 2)
-                    for t, x in zip(tau, known, strict=True)]  # fmt: skip
-            by_theta.append(np.array(each)[lower(block)[0]])
-        return problem.X.T @ weighted - right @ H.solve(right.T), np.concatenate(
-            [np.zeros(0), *by_theta]
-        )
+        known = knowledge(s, place.L, w)
+        return problem.X.T @ weighted - right @ H.solve(right.T), known
 
 
 def _factor(loadings: Loadings, w: Array) -> Eliminated:

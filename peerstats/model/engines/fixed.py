@@ -7,13 +7,15 @@ that no covariate separates the outcome.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
 from peerstats.model.design import Design
+from peerstats.model.engines.blocks import Blocks
+from peerstats.model.engines.optimise import Optimum, maximise, whitening
 from peerstats.model.engines.problem import Problem, make_problem
 from peerstats.model.families import Family
 
@@ -25,12 +27,14 @@ TIGHT = 1e-10  # decrement (squared length of the next step in standard errors)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FixedFit:
-    """β, log-likelihood with constants, the information X'WX and whether a maximum was found."""
+    """β and γ, log-likelihood with constants, the information and whether a maximum was found."""
 
     beta: Array
     loglik: float
     information: Array
     found: bool
+    auxiliary: Array = field(default_factory=lambda: np.zeros(0))
+    optimum: Optimum | None = None  # of a family with auxiliary parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +55,8 @@ def prepare(design: Design, family: Family) -> Prepared:
 
 def fit_fixed(problem: Problem) -> FixedFit:
     """Maximise the likelihood with every random effect at zero."""
+    if problem.family.auxiliary:
+        return _fit_auxiliary(replace(problem, blocks=()))
     beta = _start(problem)
     value, score, information = _at(problem, beta)
     found = False
@@ -70,6 +76,34 @@ def fit_fixed(problem: Problem) -> FixedFit:
             break
     return FixedFit(
         beta=beta, loglik=value + problem.constant, information=information, found=found
+    )
+
+
+def _fit_auxiliary(problem: Problem) -> FixedFit:
+    """Maximise in (β, γ), scaled by the Hessian's blocks at the start."""
+    likelihood, family = Blocks(problem), problem.family
+    p, k, _ = likelihood.ends
+    assert family.auxiliary_start is not None  # noqa: S101 (comes with `auxiliary`)
+    first = family.auxiliary_start(problem.y, problem.m)
+    gamma = [start * (G.mean(axis=0) if G.shape[1] == 1 else np.eye(G.shape[1])[0])
+             for start, G in zip(first, problem.G, strict=True)]  # fmt: skip
+    start = np.concatenate([_start(problem), *gamma])
+    nothing = np.zeros(0)
+    information = np.zeros((k, k))
+    information[:p, :p] = likelihood.information(start)[0]
+    for j in range(p, k):
+        shift = np.zeros(k)
+        shift[j] = 1e-4
+        up, down = (likelihood.evaluate(start + sign * shift, nothing) for sign in (1, -1))
+        information[p:, j] = -(up.gradient - down.gradient)[p:] / 2e-4
+    optimum = maximise(likelihood.evaluate, start, whitening(information), nothing)
+    return FixedFit(
+        beta=optimum.parameters[:p],
+        auxiliary=optimum.parameters[p:],
+        loglik=optimum.evaluation.value,
+        information=optimum.hessian,
+        found=optimum.reached,
+        optimum=optimum,
     )
 
 

@@ -1,16 +1,17 @@
-"""Linear mixed models with random intercepts: maximum likelihood and REML, exact.
+"""Linear mixed models: maximum likelihood and REML, exact.
 
-y = Xβ + Σ_k σ_k Z_k v_k + ε, ε ~ N(0, σ²/w). With θ_k = σ_k/σ, A = (θ_1 Z_1, ...), H = A'WA + I and
-V = W^-1 + A A', β and σ are known functions of θ (Bates et al. 2015, section 3.4):
+y = Xβ + Σ_k Z_k u_k + ε, ε ~ N(0, σ²/w), u_k ~ N(0, σ² L_k L_k') level by level. With θ the entries
+of the L_k, A = (Z_1 L_1, ...), u = σ L v, H = A'WA + I and V = W^-1 + A A', β and σ are known
+functions of θ (Bates et al. 2015, section 3.4):
 
     V^-1 = W - W A H^-1 A'W,   M = X'V^-1 X,   β̂ = M^-1 X'V^-1 y,   r² = (y - Xβ̂)'V^-1(y - Xβ̂)
     ML    -2L = n (1 + log(2π r²/n)) + log|H| - Σ log w
     REML  -2L = (n-p)(1 + log(2π r²/(n-p))) + log|H| + log|M| - Σ log w
 
-so the search is over θ alone, with the exact gradient
+so the search is over θ alone, with the exact gradient in each L (u_i as in `blocks`; F and L'F the
+sums of z_i (V^-1 X)_i over a level)
 
-    ∂log|H| = 2 Σ_i w_i [A H^-1 Z_k']_ii,   ∂r² = -2 ê'W Z_k v̂,
-    ∂log|M| = -2 θ_k tr(M^-1 (Z_k'V^-1X)'(Z_k'V^-1X)).
+    ∂log|H| = 2 Σ_i w_i z_i u_i',   ∂r² = -2 Σ_i w_i ê_i z_i v̂',   ∂log|M| = -2 Σ F M^-1 F'L.
 
 statsmodels' MixedLM fits the same model for one factor, but stops about 1e-4 short of the optimum
 on common examples, and its `params` hold variances divided by σ²; the tests compare with it.
@@ -27,15 +28,18 @@ from scipy import linalg
 
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
-from peerstats.model.engines.crossed import Blocks, Crossing
+from peerstats.model.engines.components import component, effects, smallest, transformed
+from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import Prepared
+from peerstats.model.engines.general import SINGULAR
 from peerstats.model.engines.optimise import Optimum, maximise
-from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.problem import Block, Problem
+from peerstats.model.engines.structure import Structure, knowledge, lower
 
 Array = NDArray[np.float64]
 
-FIRST_THETA = 0.8
+FIRST_THETA, SECOND_THETA = 0.8, 0.2
 NEAR_ZERO = 0.05
 NO_MODES = np.zeros(0)
 
@@ -48,8 +52,8 @@ class _Linear:
     reml: bool
 
     @cached_property
-    def crossing(self) -> Crossing:
-        return Crossing(self.problem)
+    def structure(self) -> Structure:
+        return Structure(self.problem)
 
     @cached_property
     def n(self) -> float:
@@ -61,30 +65,31 @@ class _Linear:
 
     def at(self, theta: Array) -> _Profile:
         """Solve for β, σ and v at one θ."""
-        problem, crossing = self.problem, self.crossing
+        problem, w = self.problem, self.problem.m
         y = problem.y - problem.offset
-        w, scales = problem.m, crossing.scales(theta)
-        blocks = Blocks.factor(crossing, theta, w)
+        L = self.structure.split(theta)
+        loadings = self.structure.loadings(L)
+        H = Eliminated.factor(loadings, w)
         both = np.column_stack([problem.X, y])
-        inner = scales[:, None] * np.array([crossing.gather(w * c) for c in both.T]).T
-        solved = blocks.solve(inner)
+        inner = np.array([loadings.gather(w * c) for c in both.T]).T
+        solved = H.solve(inner)
         gram = both.T @ (both * w[:, None]) - inner.T @ solved
         p = problem.X.shape[1]
         root = linalg.cholesky(gram[:p, :p], lower=True) if p else np.zeros((0, 0))
         beta = linalg.cho_solve((root, True), gram[:p, p]) if p else np.zeros(0)
         v = solved[:, p] - solved[:, :p] @ beta
-        residual = y - problem.X @ beta - crossing.spread(theta, v)
+        residual = y - problem.X @ beta - loadings.spread(v)
         r2 = float(w @ (residual * residual) + v @ v)
-        value = -0.5 * (self.df * (1 + np.log(2 * np.pi * r2 / self.df)) + blocks.log_determinant)
+        value = -0.5 * (self.df * (1 + np.log(2 * np.pi * r2 / self.df)) + H.log_determinant)
         if self.reml:
             value -= float(np.log(np.diag(root)).sum())
-        return _Profile(theta, blocks, root, beta, v, residual, r2, value, solved[:, :p])
+        return _Profile(L, H, root, beta, v, residual, r2, value, solved[:, :p])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Profile:
-    theta: Array
-    blocks: Blocks
+    L: tuple[Array, ...]
+    H: Eliminated
     root: Array  # Cholesky factor of M
     beta: Array
     v: Array
@@ -96,44 +101,77 @@ class _Profile:
 
 def _slopes(linear: _Linear, at: _Profile) -> tuple[Array, Array]:
     """Derivatives in θ of the log-likelihood and of r²."""
-    problem, crossing = linear.problem, linear.crossing
-    products = at.blocks.row_products()
+    problem, s, a = linear.problem, linear.structure, at.H.loadings
+    first, rest = at.H.row_products()
     weighted = problem.m * at.residual
     # V^-1 X = W (X - A H^-1 A'W X)
-    moved = np.array([crossing.spread(at.theta, column) for column in at.solved.T]).T
+    moved = np.array([a.spread(column) for column in at.solved.T]).T
     vx = problem.m[:, None] * (problem.X - moved.reshape(problem.X.shape))
-    gathered = np.array([crossing.gather(c) for c in vx.T]).T.reshape(len(at.v), -1)
-    slopes, by_r2 = [], []
-    for k, (code, block) in enumerate(zip(problem.codes, crossing.blocks, strict=True)):
-        r2 = -2.0 * float(weighted @ at.v[block][code])
-        total = linear.df * r2 / at.r2 + 2.0 * float(problem.m @ products[k])
+    slopes, by_r2 = [np.zeros(0)], [np.zeros(0)]
+    for k, block in enumerate(problem.blocks):
+        inverse = s.fold(k, (first if k in s.first else rest)[:, s.spans[k]])
+        r2 = -2.0 * block.Z.T @ (weighted[:, None] * s.row_effects(k, at.v))
+        total = linear.df * r2 / at.r2 + 2.0 * block.Z.T @ (problem.m[:, None] * inverse)
         if linear.reml and problem.X.shape[1]:
-            part = linalg.solve_triangular(at.root, gathered[block].T, lower=True)
-            total -= 2.0 * at.theta[k] * float((part * part).sum())
-        slopes.append(-0.5 * total)
-        by_r2.append(r2)
-    return np.array(slopes), np.array(by_r2)
+            sums = _level_sums(block, vx)
+            part = linalg.solve_triangular(at.root, sums.reshape(-1, vx.shape[1]).T, lower=True)
+            part = part.T.reshape(sums.shape[0], block.size, -1)
+            total -= 2.0 * np.einsum("lpx,lqx->pq", part, part) @ at.L[k]
+        slopes.append(-0.5 * total[lower(block)])
+        by_r2.append(r2[lower(block)])
+    return np.concatenate(slopes), np.concatenate(by_r2)
+
+
+def _level_sums(block: Block, rows: Array) -> Array:
+    """Σ share z_i row_i' of each level: (levels, effects, columns)."""
+    found = np.zeros((block.levels, block.size, rows.shape[1]))
+    for m, code in enumerate(block.codes.T):
+        share = np.ones(len(code)) if block.shares is None else block.shares[:, m]
+        for e, z in enumerate(block.Z.T):
+            for x, column in enumerate(rows.T):
+                weights = share * z * column
+                found[:, e, x] += np.bincount(code, weights=weights, minlength=block.levels)
+    return found
 
 
 def fit_lmm(ready: Prepared, reml: bool) -> Solution:
-    """Fit a gaussian model with random intercepts of any nesting or crossing."""
+    """Fit a gaussian model with any random part."""
     linear = _Linear(problem=ready.problem, reml=reml)
-    factors = len(linear.problem.sizes)
-    optimum = _search(linear, np.full(factors, FIRST_THETA), tuple(range(factors)))
+    start = _guess(linear, FIRST_THETA)
+    optimum = _search(linear, start, tuple(range(len(start))))
     retried = not optimum.reached
     if retried:
-        optimum = _search(linear, np.full(factors, 0.2), tuple(range(factors)))
-    theta = np.abs(optimum.parameters)
-    small = tuple(k for k in range(factors) if theta[k] < NEAR_ZERO)
-    free = tuple(range(factors))
-    if small:
-        rest = tuple(k for k in free if k not in small)
-        at_zero = _search(linear, np.where(np.isin(free, small), 0.0, theta), rest)
-        if at_zero.evaluation.value >= optimum.evaluation.value - 1e-9:
-            theta = np.zeros(factors)
-            theta[list(rest)] = np.abs(at_zero.parameters)
-            optimum, free = at_zero, rest
+        again = _search(linear, _guess(linear, SECOND_THETA), tuple(range(len(start))))
+        better = again.evaluation.value > optimum.evaluation.value - 1e-9
+        optimum = again if better else optimum
+    theta, free, optimum = _boundary(linear, tuple(range(len(start))), optimum)
     return _solution(ready.design, linear, optimum, (theta, free, retried))
+
+
+def _guess(linear: _Linear, size: float) -> Array:
+    """θ on the diagonals, for columns of length 1 a row."""
+    found = [np.zeros(0)]
+    for block in linear.problem.blocks:
+        length = np.sqrt(np.maximum((block.Z**2).mean(axis=0), 1e-300))
+        found.append(np.diag(size / length)[lower(block)])
+    return np.concatenate(found)
+
+
+def _boundary(
+    linear: _Linear, free: tuple[int, ...], optimum: Optimum
+) -> tuple[Array, tuple[int, ...], Optimum]:
+    """Compare with the fit that has the smallest column of an L at zero; keep the better."""
+    theta = np.zeros(linear.structure.triangles[-1].stop)
+    theta[list(free)] = optimum.parameters
+    found = smallest(linear.structure, theta, frozenset(free), NEAR_ZERO)
+    if found is None:
+        return theta, free, optimum
+    gone, start = found
+    rest = tuple(k for k in free if k not in gone)
+    at_zero = _search(linear, start, rest)
+    if at_zero.evaluation.value < optimum.evaluation.value - 1e-9:
+        return theta, free, optimum
+    return _boundary(linear, rest, at_zero)
 
 
 def _search(linear: _Linear, start: Array, free: tuple[int, ...]) -> Optimum:
@@ -146,10 +184,8 @@ def _search(linear: _Linear, start: Array, free: tuple[int, ...]) -> Optimum:
         slopes = _slopes(linear, at)[0]
         return Evaluation(value=at.value, gradient=slopes[chosen], modes=modes)
 
-    crossing, weights = linear.crossing, linear.problem.m
-    sums, scales = crossing.gather(weights), crossing.scales(start)
-    effects = 2.0 * (scales * sums / (1.0 + scales**2 * sums)) ** 2
-    spread = np.array([effects[block].sum() for block in crossing.blocks])[chosen]
+    structure, w = linear.structure, linear.problem.m
+    spread = knowledge(structure, structure.split(start), w)[chosen]
     scale = np.diag(1.0 / np.sqrt(np.maximum(spread, 1.0)))
     return maximise(evaluate, start[chosen], scale, NO_MODES)
 
@@ -158,55 +194,53 @@ def _solution(
     design: Design, linear: _Linear, optimum: Optimum, found: tuple[Array, tuple[int, ...], bool]
 ) -> Solution:
     theta, free, retried = found
-    problem, crossing = linear.problem, linear.crossing
     at = linear.at(theta)
     sigma = float(np.sqrt(at.r2 / linear.df))
-    spread = sigma * crossing.scales(theta) * np.sqrt(at.blocks.diagonal)
-    groups = [r.group for r in design.formula.random]
-    modes, sds = {}, np.zeros(len(theta))
-    for k, place in enumerate(problem.order):
-        block = crossing.blocks[k]
-        modes[groups[place]] = (theta[k] * at.v[block], spread[block])
-        sds[place] = theta[k] * sigma
+    scaled = tuple(sigma * L for L in at.L)
+    parts = [component(L) for L in scaled]
     return Solution(
         beta=at.beta,
-        sds=sds,
+        sds=np.concatenate([part.sds for part in parts]),
         covariance=_covariance(linear, at, optimum, free),
         loglik=at.value,
         dispersion=sigma**2,
-        modes={name: modes[name] for name in groups},
+        modes=effects(design, linear.structure, scaled, (at.v / sigma, at.H.variances())),
         convergence=_convergence(optimum, singular=len(free) < len(theta), retried=retried),
         has_residual_sd=True,
         method="REML" if linear.reml else "ML",
+        correlations=tuple(part.correlation for part in parts),
     )
 
 
 def _covariance(linear: _Linear, at: _Profile, optimum: Optimum, free: tuple[int, ...]) -> Array:
-    """Covariance of (β, log σ_k in the formula's order, log σ).
+    """Covariance of (β, log sds and atanh correlations in the formula's order, log σ).
 
     β is σ² M^-1. For the variances the profile over σ is undone: with s = log σ̂(θ),
-    ds/dθ = ½ ∂r²/r², Var(s | θ) = 1/(2 df), and log σ_k = log θ_k + s.
+    ds/dθ = ½ ∂r²/r², Var(s | θ) = 1/(2 df), and the log sds are those of LL' plus s.
     """
-    p, order = len(at.beta), linear.problem.order
-    size = p + len(order) + 1
-    total = np.full((size, size), np.nan)
+    p, chosen = len(at.beta), list(free)
+    total = linear.structure.triangles[-1].stop
+    size = p + total + 1
+    found = np.full((size, size), np.nan)
     sigma2 = at.r2 / linear.df
-    total[:p, :p] = sigma2 * linalg.cho_solve((at.root, True), np.eye(p)) if p else 0.0
+    found[:p, :p] = sigma2 * linalg.cho_solve((at.root, True), np.eye(p)) if p else 0.0
     if not optimum.min_eigenvalue > 0:
-        return total
-    chosen = list(free)
-    by_theta = np.linalg.inv(optimum.hessian)
-    ds = 0.5 * _slopes(linear, at)[1][chosen] / at.r2
+        return found
+    by_theta = np.zeros((total, total))
+    by_theta[np.ix_(chosen, chosen)] = np.linalg.inv(optimum.hessian)
+    ds = 0.5 * _slopes(linear, at)[1] / at.r2
     joint = np.block([[by_theta, (by_theta @ ds)[:, None]], [ds @ by_theta, np.zeros((1, 1))]])
     joint[-1, -1] = 1.0 / (2.0 * linear.df) + ds @ by_theta @ ds
-    change = np.eye(len(chosen) + 1)
-    change[range(len(chosen)), range(len(chosen))] = 1.0 / at.theta[chosen]
-    change[:, -1] = 1.0
-    places = [*(p + order[k] for k in chosen), size - 1]
-    total[np.ix_(places, places)] = change @ joint @ change.T
-    total[:p, places] = 0.0
-    total[np.ix_(places, range(p))] = 0.0
-    return total
+    parts = [component(L) for L in at.L]
+    change = linalg.block_diag(*(part.jacobian for part in parts), np.eye(1))
+    change[:, -1] = np.concatenate(
+        [np.arange(len(part.jacobian)) < len(part.sds) for part in parts] + [[True]]
+    )
+    found[p:, p:] = transformed(joint, change)
+    known = ~np.isnan(np.diag(found))
+    found[:p, p:][:, known[p:]] = 0.0
+    found[p:, :p][known[p:]] = 0.0
+    return found
 
 
 def _convergence(optimum: Optimum, *, singular: bool, retried: bool) -> Convergence:
@@ -219,11 +253,7 @@ def _convergence(optimum: Optimum, *, singular: bool, retried: bool) -> Converge
             "numbers; leave out a random term or rescale the outcome."
         )
     if singular:
-        messages.append(
-            "A variance between groups is estimated as zero (singular fit): the data show no "
-            "more variation between groups than chance would give, which with few groups does "
-            "not mean that there is none."
-        )
+        messages.append(SINGULAR)
     return Convergence(
         converged=optimum.reached,
         gradient=optimum.gradient,

@@ -109,6 +109,14 @@ def maximise(
     )
 
 
+def whitening(information: Array) -> Array:
+    """The inverse of the transposed Cholesky factor, eigenvalues kept away from zero."""
+    sizes = np.sqrt(np.maximum(np.diag(information), 1e-12))
+    values, vectors = np.linalg.eigh(information / np.outer(sizes, sizes))
+    found: Array = vectors / np.sqrt(np.maximum(values, 1e-6)) / sizes[:, None]
+    return found
+
+
 def highest(
     objective: Objective, start: Array, scale: Array, modes: Array, hessian: Hessian | None = None
 ) -> tuple[Array, Evaluation]:

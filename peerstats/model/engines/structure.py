@@ -222,3 +222,15 @@ def by_level(s: Structure, rows: Array) -> Array:
     """Sums over the rows of each level of the first factor."""
     found: Array = np.add.reduceat(rows, s.problem.starts, axis=0)
     return found
+
+
+def knowledge(s: Structure, L: tuple[Array, ...], w: Array) -> Array:
+    """About what each entry of θ could be known by, each effect taken alone, 2 Σ (τw/(1+τ²w))²."""
+    found = [np.zeros(0)]
+    for block, factor in zip(s.problem.blocks, L, strict=True):
+        tau = np.linalg.norm(factor, axis=1)
+        sums = [np.bincount(block.codes[:, 0], weights=w * z * z) for z in block.Z.T]
+        pairs = zip(tau, sums, strict=True)
+        each = np.array([np.sum(2 * (t * x / (1 + t * t * x)) ** 2) for t, x in pairs])
+        found.append(each[lower(block)[0]])
+    return np.concatenate(found)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peerstats.model.design import build_design
+from peerstats.model.engines.blocks import Blocks
 from peerstats.model.engines.crossed import Crossed, Crossing
 from peerstats.model.engines.evaluation import Likelihood
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
@@ -145,6 +146,50 @@ def test_crossed_factors_are_not_taken_for_nested_ones() -> None:
         problem = make_problem(build_design(f"cbind(yes, no) ~ x + {random}", data), family)
         assert is_nested(problem) == nested
         assert (hessian_of(likelihood_of(problem, 1)) is not None) == nested
+
+
+STRUCTURES = st.sampled_from(
+    [
+        "(1 + x | g)",
+        "(x || g)",
+        "(k | g)",
+        "(k || h)",
+        "(1 + x | h/g)",
+        "(x | g) + (x | h)",
+        "(1 | g) + (0 + x | h) + (1 | k)",
+        "(0 + k | g) + (x | g)",
+    ]
+)
+
+
+def differences(value: Any, at: np.ndarray, h: float = 2e-3) -> np.ndarray:
+    found = []
+    for d in h * np.eye(len(at)):
+        near, far = value(at + d) - value(at - d), value(at + 2 * d) - value(at - 2 * d)
+        found.append((8 * near - far) / (12 * h))
+    return np.array(found)
+
+
+@FEW
+@given(seed=st.integers(0, 10_000), model=MODELS, random=STRUCTURES)
+def test_any_random_part(seed: int, model: tuple[str, str], random: str) -> None:
+    family = find_family(*model)
+    outcome = "count" if family.name == "poisson" else "cbind(yes, no)"
+    problem = make_problem(build_design(f"{outcome} ~ x + {random}", sample(seed)), family)
+    blocks = Blocks(problem)
+    at = np.random.default_rng(seed).normal(size=blocks.ends[2]) * 0.5
+    modes = np.zeros(blocks.structure.q)
+    numeric = differences(lambda x: blocks.evaluate(x, modes).value, at)
+    agree(blocks.evaluate(at, modes).gradient, numeric)
+
+
+@FEW
+@given(seed=st.integers(0, 10_000), reml=st.booleans(), random=STRUCTURES)
+def test_linear_model_with_slopes(seed: int, reml: bool, random: str) -> None:
+    design = build_design(f"count ~ x + k + {random}", sample(seed))
+    linear = _Linear(make_problem(design, find_family("gaussian")), reml)
+    at = np.random.default_rng(seed).normal(size=linear.structure.triangles[-1].stop)
+    agree(_slopes(linear, linear.at(at))[0], differences(lambda x: linear.at(x).value, at, 1e-3))
 
 
 @FEW

@@ -1,0 +1,118 @@
+"""From the factor L of a block's covariance Σ = LL' to what is printed: sds and correlations.
+
+With dΣ = dL L' + L dL', d log σ_k = ½ dΣ_kk/Σ_kk, dρ_ab = dΣ_ab/(σ_a σ_b) - ρ_ab (d log σ_a +
+d log σ_b) and d atanh ρ = dρ/(1 - ρ²): the scales on which intervals are made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.model.design import Design
+from peerstats.model.engines.structure import Structure, lower
+
+Array = NDArray[np.float64]
+
+PERFECT = 1e-9  # a correlation nearer to 1 has no Fisher transform
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Component:
+    """One block: its sds, correlations, and the derivatives of (log sd, atanh corr) in θ."""
+
+    sds: Array
+    correlation: Array
+    jacobian: Array
+
+
+def component(L: Array) -> Component:
+    """Describe LL'; rows of the jacobian that have no derivative are nan."""
+    k = len(L)
+    covariance = L @ L.T
+    sds = np.sqrt(np.diag(covariance))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = covariance / np.outer(sds, sds)
+        correlation[range(k), range(k)] = 1.0
+        places = [(a, b) for a in range(k) for b in range(a + 1)]
+        columns = [_column(L, sds, correlation, place) for place in places]
+    return Component(sds, correlation, np.column_stack(columns))
+
+
+def _column(L: Array, sds: Array, correlation: Array, place: tuple[int, int]) -> Array:
+    dL = np.zeros_like(L)
+    dL[place] = 1.0
+    change = dL @ L.T
+    change = change + change.T
+    logs = 0.5 * np.diag(change) / sds**2
+    rows, columns = np.tril_indices(len(L), -1)
+    rho = correlation[rows, columns]
+    by_rho = change[rows, columns] / (sds[rows] * sds[columns])
+    by_rho = by_rho - rho * (logs[rows] + logs[columns])
+    slope = np.where(np.abs(rho) < 1 - PERFECT, 1.0 / (1.0 - rho * rho), np.nan)
+    return np.concatenate([logs, by_rho * slope])
+
+
+def transformed(covariance: Array, jacobian: Array) -> Array:
+    """J C J', rows that have no derivative being nan."""
+    lost = np.asarray(~np.isfinite(jacobian).all(axis=1))
+    found: Array = np.where(lost[:, None], 0.0, jacobian)
+    found = found @ covariance @ found.T
+    found[lost] = np.nan
+    found[:, lost] = np.nan
+    return found
+
+
+def effects(
+    design: Design, s: Structure, L: tuple[Array, ...], found: tuple[Array, list[Array]]
+) -> dict[str, tuple[Array, Array]]:
+    """Modes Lv and their sds by grouping factor: a column an effect, none for a single one."""
+    v, variances = found
+    collected: dict[str, list[tuple[Array, Array]]] = {}
+    for k, columns in enumerate(design.random):
+        spread = np.einsum("ab,lbc,ac->la", L[k], variances[k], L[k])
+        modes = v[s.indices[k]] @ L[k].T
+        collected.setdefault(columns.group, []).append((modes, np.sqrt(np.maximum(spread, 0.0))))
+    joined = {
+        name: (np.column_stack([m for m, _ in parts]), np.column_stack([d for _, d in parts]))
+        for name, parts in collected.items()
+    }
+    return {
+        name: (m[:, 0], d[:, 0]) if m.shape[1] == 1 else (m, d) for name, (m, d) in joined.items()
+    }
+
+
+def smallest(
+    s: Structure, theta: Array, free: frozenset[int], least: float
+) -> tuple[list[int], Array] | None:
+    """The free column of a triangle whose diagonal is smallest, and θ without it.
+
+    Small is less than `least` of the row's length (a correlation near ±1) or, for columns of Z of
+    length 1 a row, than `least` itself (a variance near 0).
+    """
+    found = None
+    blocks = zip(s.problem.blocks, s.triangles, s.split(theta), strict=True)
+    for block, part, L in blocks:
+        columns = lower(block)[1]
+        for e in range(block.size):
+            places = [part.start + int(i) for i in np.flatnonzero(columns == e)]
+            if not free & set(places):
+                continue
+            length = float(np.linalg.norm(block.Z[:, e])) / np.sqrt(len(block.Z))
+            size = abs(L[e, e]) / max(float(np.linalg.norm(L[e])), 1.0 / length, 1e-300)
+            if size < least:
+                start = theta.copy()
+                start[part] = _without(L, e)[lower(block)]
+                least, found = size, (places, start)
+    return found
+
+
+def _without(L: Array, e: int) -> Array:
+    """L with column e at zero and what it held moved to the diagonal."""
+    merged = L.copy()
+    below = range(e + 1, len(L))
+    merged[below, below] = np.hypot(np.diag(L)[e + 1 :], L[e + 1 :, e])
+    merged[:, e] = 0.0
+    return merged

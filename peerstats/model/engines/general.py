@@ -1,0 +1,220 @@
+"""Models with random slopes, memberships or auxiliary parameters: the stages of one fit.
+
+    likelihood  any random part by Laplace                            blocks.py
+    start       (β, γ) from the model without random effects, θ from its residuals
+    maximise    in (β, γ, θ); θ are the entries of lower triangles, so no bound is needed
+    boundary    a column of a triangle near zero is also tried at zero; the better fit stays
+    solution    covariance from the inverse of the full Hessian, in log sds and atanh correlations
+
+A diagonal entry of the triangle at zero is a variance of zero or a correlation of ±1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from peerstats.model.convergence import Convergence, Solution
+from peerstats.model.design import Design
+from peerstats.model.engines.blocks import Blocks
+from peerstats.model.engines.components import component, effects, smallest, transformed
+from peerstats.model.engines.elimination import Eliminated
+from peerstats.model.engines.evaluation import Evaluation
+from peerstats.model.engines.fixed import FixedFit, Prepared
+from peerstats.model.engines.optimise import Optimum, maximise, whitening
+from peerstats.model.engines.structure import lower
+
+Array = NDArray[np.float64]
+
+LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess, for a column of length 1 a row
+NEAR_ZERO = 0.1  # a smaller part of a row of L is compared with 0
+INCREDIBLE = 6.0  # an sd on the logit scale that pushes risks to 0 and 1
+SECOND = 0.5  # of the first guess, for a second try
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Search:
+    """One model on its way to the optimum; parameters outside `free` stay at zero."""
+
+    likelihood: Blocks
+    fixed: FixedFit
+    free: tuple[int, ...]
+
+    def whole(self, parameters: Array) -> Array:
+        """Put the free parameters among the others."""
+        found = np.zeros(self.likelihood.ends[2])
+        found[list(self.free)] = parameters
+        return found
+
+    def evaluate(self, parameters: Array, modes: Array) -> Evaluation:
+        """Value and gradient in the free parameters."""
+        found = self.likelihood.evaluate(self.whole(parameters), modes)
+        return replace(found, gradient=found.gradient[list(self.free)])
+
+    def run(self, start: Array, modes: Array | None = None) -> Optimum:
+        """Maximise from a whole vector."""
+        places = list(self.free)
+        modes = np.zeros(self.likelihood.structure.q) if modes is None else modes
+        return maximise(self.evaluate, start[places], self._scale(start), modes)
+
+    def _scale(self, start: Array) -> Array:
+        """S with SS' the inverse of the information to be expected."""
+        p, k, total = self.likelihood.ends
+        by_beta, by_theta = self.likelihood.information(start)
+        information = np.zeros((total, total))
+        information[:k, :k] = self.fixed.information
+        if k == p:
+            information[:p, :p] = by_beta
+        information[range(k, total), range(k, total)] = np.maximum(by_theta, 1.0)
+        kept = information[np.ix_(self.free, self.free)]
+        return whitening(kept)
+
+
+def fit_general(ready: Prepared) -> Solution:
+    """Fit by Laplace's approximation."""
+    likelihood = Blocks(ready.problem)
+    everything = tuple(range(likelihood.ends[2]))
+    search = Search(likelihood=likelihood, fixed=ready.fixed, free=everything)
+    optimum, retried = _with_second_try(search)
+    search, optimum = boundary(search, optimum)
+    return _solution(ready.design, search, optimum, retried)
+
+
+def fit_ml(ready: Prepared) -> Solution:
+    """Fit a family with auxiliary parameters and no random part by maximum likelihood."""
+    likelihood = Blocks(ready.problem)
+    optimum = ready.fixed.optimum
+    assert optimum is not None  # noqa: S101 (found when the arrays were prepared)
+    free = tuple(range(likelihood.ends[2]))
+    search = Search(likelihood=likelihood, fixed=ready.fixed, free=free)
+    return _solution(ready.design, search, optimum, retried=False)
+
+
+def _with_second_try(search: Search) -> tuple[Optimum, bool]:
+    start = first_guess(search)
+    k = search.likelihood.ends[1]
+    first = search.run(start)
+    sound = first.reached and not _incredible(search, first)
+    if sound or k == len(start):
+        return first, False
+    second = search.run(np.r_[start[:k], SECOND * start[k:]])
+    better = second.evaluation.value > first.evaluation.value + 1e-6
+    if better or (second.reached and not first.reached):
+        return second, True
+    return first, not first.reached
+
+
+def _incredible(search: Search, optimum: Optimum) -> bool:
+    if search.likelihood.problem.family.latent_variance is None:
+        return False
+    theta = search.whole(optimum.parameters)[search.likelihood.ends[1] :]
+    return bool(np.abs(theta).max(initial=0.0) > INCREDIBLE)
+
+
+def first_guess(search: Search) -> Array:
+    """Moment estimates effect by effect: E(Σzr)² ≈ w + τ²w² with w = Σz²W of a level."""
+    likelihood, problem = search.likelihood, search.likelihood.problem
+    _, k, total = likelihood.ends
+    start = np.zeros(total)
+    start[:k] = np.r_[search.fixed.beta, search.fixed.auxiliary]
+    place = likelihood.place(start)
+    at = likelihood.at(place, np.zeros(likelihood.structure.q))
+    for block, part in zip(problem.blocks, likelihood.structure.triangles, strict=True):
+        L = np.zeros((block.size, block.size))
+        for e, z in enumerate(block.Z.T):
+            code, w = block.codes[:, 0], np.maximum(at.w, 1e-12)
+            r_sum, w_sum = np.bincount(code, z * at.r), np.bincount(code, z * z * w)
+            guess = (r_sum @ r_sum - w_sum.sum()) / max(float(w_sum @ w_sum), 1e-300)
+            length = max(float(z @ z) / len(z), 1e-300)
+            low, high = LEAST_TAU**2 / length, MOST_TAU**2 / length
+            L[e, e] = np.sqrt(np.clip(guess, low, high))
+        start[k:][part] = L[lower(block)]
+    return start
+
+
+def boundary(search: Search, optimum: Optimum) -> tuple[Search, Optimum]:
+    """Compare with the fit that has the smallest column of a triangle at zero; keep the better."""
+    k, whole = search.likelihood.ends[1], search.whole(optimum.parameters)
+    free = frozenset(i - k for i in search.free if i >= k)
+    found = smallest(search.likelihood.structure, whole[k:], free, NEAR_ZERO)
+    if found is None:
+        return search, optimum
+    gone, start = {k + i for i in found[0]}, np.r_[whole[:k], found[1]]
+    reduced = replace(search, free=tuple(i for i in search.free if i not in gone))
+    at_zero = reduced.run(start, optimum.evaluation.modes)
+    if at_zero.evaluation.value < optimum.evaluation.value - 1e-6:
+        return search, optimum
+    return boundary(reduced, at_zero)
+
+
+def _solution(design: Design, search: Search, optimum: Optimum, retried: bool) -> Solution:
+    likelihood = search.likelihood
+    p, k, _ = likelihood.ends
+    whole = search.whole(optimum.parameters)
+    place = likelihood.place(whole)
+    at = likelihood.at(place, optimum.evaluation.modes)
+    parts = [component(L) for L in place.L]
+    variances = Eliminated.factor(place.loadings, at.w).variances() if parts else []
+    return Solution(
+        beta=whole[:p],
+        sds=np.concatenate([np.zeros(0), *(part.sds for part in parts)]),
+        covariance=_covariance(search, optimum, [part.jacobian for part in parts]),
+        loglik=optimum.evaluation.value,
+        dispersion=1.0,
+        modes=effects(design, likelihood.structure, place.L, (at.v, variances)),
+        convergence=_convergence(search, optimum, place.L, retried),
+        correlations=tuple(part.correlation for part in parts),
+        auxiliary=whole[p:k],
+    )
+
+
+def _covariance(search: Search, optimum: Optimum, jacobians: list[Array]) -> Array:
+    """Covariance of (β, γ, log sds and atanh correlations); nan where there is none."""
+    _, k, total = search.likelihood.ends
+    if not optimum.min_eigenvalue > 0:  # no maximum, so no standard errors
+        return np.full((total, total), np.nan)
+    covariance = np.zeros((total, total))
+    covariance[np.ix_(search.free, search.free)] = np.linalg.inv(optimum.hessian)
+    return transformed(covariance, linalg.block_diag(np.eye(k), *jacobians))
+
+
+def _convergence(
+    search: Search, optimum: Optimum, L: tuple[Array, ...], retried: bool
+) -> Convergence:
+    singular = len(search.free) < search.likelihood.ends[2]
+    messages = []
+    if retried:
+        messages.append("The first search did not end at a good maximum; a second start was used.")
+    if not optimum.reached:
+        messages.append(
+            "The likelihood has no maximum here that the search could reach "
+            f"(gradient {optimum.gradient:.1g} standard errors, smallest curvature "
+            f"{optimum.min_eigenvalue:.1g}): do not use these numbers; merge rare levels, leave "
+            "out a covariate or a random term, or rescale covariates."
+        )
+    if singular:
+        messages.append(SINGULAR)
+    latent = search.likelihood.problem.family.latent_variance
+    if latent is not None and any(np.abs(part).max() > INCREDIBLE for part in L):
+        messages.append(
+            "A standard deviation between groups is incredibly large: most groups are nearly all "
+            "yes or all no. Report it as a sign of sparse groups, not as a variance."
+        )
+    return Convergence(
+        converged=optimum.reached,
+        gradient=optimum.gradient,
+        min_eigenvalue=optimum.min_eigenvalue,
+        singular=singular,
+        iterations=optimum.iterations,
+        messages=tuple(messages),
+    )
+
+
+SINGULAR = (
+    "A variance between groups is estimated as zero, or a correlation of random effects as 1 or -1 "
+    "(singular fit): the data show no more variation between groups than that, which with few "
+    "groups does not mean that there is none."
+)
