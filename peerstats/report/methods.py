@@ -16,6 +16,10 @@ DESCRIPTIVE = (
     "numeric ones by mean and standard deviation and by median and interquartile range. "
     "Percentages leave out women who were not asked; missing values are reported by type."
 )
+VARIANCES = (
+    "Intervals of between-group variances, and of what is made of them, are Wald intervals on the "
+    "log scale of the standard deviation or, near zero, profile likelihood intervals. "
+)
 
 
 def model_paragraph(results: Results, block: ModelBlock) -> Cell:
@@ -56,9 +60,12 @@ def _size(results: Results, block: ModelBlock) -> Cell:
     at = address(block.key, "n")
     if results.has(at):
         parts.append((*number(results, at), " women"))
-    at = address(block.key, "events")
+    at, visits = address(block.key, "events"), address(block.key, "visits")
     if results.has(at):
-        parts.append((*number(results, at), " with the outcome"))
+        ever = " at one of their visits or more" if results.has(visits) else ""
+        parts.append((*number(results, at), f" with the outcome{ever}"))
+    if results.has(visits):
+        parts.append((*number(results, visits), " visits"))
     for factor in block.factors:
         at = address(block.key, factor.key, "groups")
         if results.has(at):
@@ -85,10 +92,11 @@ def _inference(block: ModelBlock) -> Cell:
         methods.setdefault(method, []).append(labels.get(variable, variable))
     if not methods:
         return ()
-    if len(methods) == 1:
-        return (f"Intervals ({LEVEL}) and tests: {sentence(next(iter(methods)))} ",)
     each = "; ".join(f"{method} for {listed(names)}" for method, names in methods.items())
-    return (f"Intervals ({LEVEL}) and tests: {sentence(each)} ",)
+    words = next(iter(methods)) if len(methods) == 1 else each
+    return (
+        f"Intervals ({LEVEL}) and tests: {sentence(words)} {VARIANCES if block.factors else ''}",
+    )
 
 
 def _crude(block: ModelBlock) -> Cell:

@@ -226,6 +226,9 @@ def _attempt(case: _Case, key: str, text: str) -> Fitted | Mark:
             link=request.link,
             method=request.method,
             nodes=request.nodes,
+            # ML divides by the rows and not by what is left of them: with few sites its variances
+            # and standard errors are too small (Patterson & Thompson 1971).
+            reml=request.family == "gaussian" and bool(request.random),
         )
     except ModelError as problem:
         if request.if_not_estimable == "stop":
