@@ -3,8 +3,8 @@
     python benchmarks/engine_speed.py [--r] [--only WORD] [--times 5]
 
 The fit call only (formula and data frame in, estimates out), one thread, CPU seconds, median of
-`--times`; packages take turns, so that a busy machine is unfair to none. A peer counts only when its
-log-likelihood is within 0.01 of ours or higher: "optimum" says so. The file
+`--times`; packages take turns, so that a busy machine is unfair to none. A peer counts only when
+its log-likelihood is within 0.01 of ours or higher: "optimum" says so. The file
 results/engine_speed.csv holds ratios only, peer / peerstats: above 1, peerstats is faster.
 
 `--r` adds lme4 (and glmer.nb, clmm) by engine_speed.R. peers.py says how the peers are installed;
@@ -24,8 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("RAYON_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
