@@ -66,7 +66,7 @@ class Eliminated:
     def solve(self, b: Array) -> Array:
         """H^-1 b for one right-hand side (q,) or several (q, m)."""
         s = self.loadings.structure
-        wide = b.reshape(len(b), -1)
+        wide = b[:, None] if b.ndim == 1 else b
         first, rest = wide[: s.q1], wide[s.q1 :]
         low = rest
         if s.rest_size:

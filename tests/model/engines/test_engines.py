@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peerstats.errors import ModelError
 from peerstats.model.design import build_design
 from peerstats.model.engines import ENGINES, Choices, choose_engine
 from peerstats.model.engines.evaluation import Evaluation
