@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from peerstats.model.compare import anova as anova
     from peerstats.model.fit import fit as fit
     from peerstats.model.marginal.gee import gee as gee
     from peerstats.model.marginal.modified_poisson import modified_poisson as modified_poisson
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from peerstats.pipeline.door import run as run
 
 _HOME = {
+    "anova": "peerstats.model.compare",
     "fit": "peerstats.model.fit",
     "gee": "peerstats.model.marginal.gee",
     "load_study": "peerstats.pipeline.door",
@@ -28,7 +30,7 @@ _HOME = {
     "run": "peerstats.pipeline.door",
 }
 
-__all__ = ["__version__", "fit", "gee", "load_study", "modified_poisson", "run"]
+__all__ = ["__version__", "anova", "fit", "gee", "load_study", "modified_poisson", "run"]
 
 
 class _Door(ModuleType):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from peerstats.model.summary import shown
 
 if TYPE_CHECKING:
     from peerstats.model.bootstrap import Bootstrap
+    from peerstats.model.profile import Profile
 
 FEW_GROUPS = 12  # below it, Wald intervals of a mixed model are known to be too short
 
@@ -270,6 +272,15 @@ class Fit:
         `peerstats.model.intervals` for what they take into account.
         """
         return predict_interval(self, newdata, kind, (new_levels, conditional), alpha)
+
+    def profile(self, parameters: Sequence[str] | None = None) -> Profile:
+        """Profile likelihood of coefficients, `sd(group term)` and correlations; all by default.
+
+        The result's `conf_int(alpha)` are the profile intervals, `points` the zeta function.
+        """
+        from peerstats.model.profile import profile
+
+        return profile(self, parameters)
 
     def simulate(
         self, rng: np.random.Generator, size: int = 1, effects: str = "new"

@@ -103,7 +103,7 @@ def maximise(
         parameters=start + scale @ point.x,
         evaluation=point.evaluation,
         hessian=back.T @ curvature @ back,
-        gradient=float(np.abs(point.gradient).max(initial=0.0)),
+        gradient=_distance(curvature, point.gradient),
         min_eigenvalue=float(eigenvalues.min(initial=1.0)),
         iterations=steps,
     )
@@ -117,15 +117,30 @@ def whitening(information: Array) -> Array:
     return found
 
 
+def _distance(curvature: Array, gradient: Array) -> float:
+    """The largest element of the gradient in the standard errors of the Hessian found."""
+    try:
+        root = np.linalg.cholesky(curvature)
+    except np.linalg.LinAlgError:
+        return float(np.abs(gradient).max(initial=0.0))
+    scaled = linalg.solve_triangular(root, gradient, lower=True) if len(gradient) else gradient
+    return float(np.abs(scaled).max(initial=0.0))
+
+
 def highest(
-    objective: Objective, start: Array, scale: Array, modes: Array, hessian: Hessian | None = None
+    objective: Objective,
+    start: Array,
+    scale: Array,
+    modes: Array,
+    hessian: Hessian | None = None,
+    fine: float = FINE,
 ) -> tuple[Array, Evaluation]:
     """Maximise as `maximise` does, for the place and value only: no Hessian at the end.
 
     A parameter whose row of S is zero stays at its start.
     """
     space = _Space(objective, start, scale, hessian)
-    point, _ = climb(space, modes, FINE)
+    point, _ = climb(space, modes, fine)
     return start + scale @ point.x, point.evaluation
 
 

@@ -1,0 +1,233 @@
+"""The log-likelihood of a fit as a function of every parameter, for profiles.
+
+Parameters φ are β, the family's own γ, the random part and, for a gaussian model, log σ. The random
+part is written so that each standard deviation is a coordinate: row e of the factor L of a block's
+covariance LL' is
+
+    σ_e (t_1, ..., t_{e-1}, 1)/√(1 + Σt²),
+
+which is any lower triangular L, and for two effects ρ = t/√(1 + t²). Gradients follow by the chain
+rule from those of the engines. Gaussian models are taken by maximum likelihood, with β and σ
+explicit: with β̂(θ), M and r² of `engines.lmm`, n rows and A relative to σ,
+
+    L = -½ [n log 2πσ² + log|H| + r²_β/σ²],   r²_β = r² + (β - β̂)'M(β - β̂).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.errors import ModelError
+from peerstats.model.coefficients import auxiliary_names
+from peerstats.model.engines.blocks import Blocks
+from peerstats.model.engines.evaluation import Evaluation, Likelihood
+from peerstats.model.engines.likelihood import hessian_of, likelihood_of
+from peerstats.model.engines.lmm import _Linear, _slopes
+from peerstats.model.engines.optimise import Hessian
+from peerstats.model.engines.problem import Problem, make_problem
+from peerstats.model.random_effect import block_covariances
+
+if TYPE_CHECKING:
+    from peerstats.model.result import Fit
+
+Array = NDArray[np.float64]
+Objective = Callable[[Array, Array], Evaluation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coordinate:
+    """One parameter: its place in φ, and the scale it is printed on."""
+
+    name: str
+    place: int
+    shown: Callable[[float], float] = float
+    is_sd: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surface:
+    """L(φ) with its gradient, and the estimates it belongs to."""
+
+    objective: Objective
+    hessian: Hessian | None
+    best: Array
+    modes: Array
+    coordinates: tuple[Coordinate, ...]
+
+
+def surface_of(fit: Fit) -> Surface:
+    """Return the likelihood of a fit; one by REML must be made one by ML first.
+
+    Raises ModelError for a random part with a correlation of 1 or -1.
+    """
+    problem = make_problem(fit.design, fit.family)
+    if fit.family.has_dispersion:
+        return _gaussian(fit, problem)
+    if problem.blocks or fit.family.auxiliary:
+        return _general(fit, problem)
+    if not problem.sizes:
+        raise ModelError("A model without random effects has no profile here; use conf_int().")
+    return _intercepts(fit, problem)
+
+
+def _fixed_coordinates(fit: Fit) -> list[Coordinate]:
+    names = [*fit.design.names, *auxiliary_names(fit.design, fit.family)]
+    return [Coordinate(name=name, place=place) for place, name in enumerate(names)]
+
+
+def _intercepts(fit: Fit, problem: Problem) -> Surface:
+    """Random intercepts: φ = (β, τ in the problem's order)."""
+    likelihood = likelihood_of(problem, fit.nodes)
+    p, groups = problem.X.shape[1], [r.group for r in fit.formula.random]
+    names = [f"sd({groups[k]} Intercept)" for k in problem.order]
+    sds = [float(fit.solution.sds[k]) for k in problem.order]
+    order = sorted(range(len(names)), key=lambda k: problem.order[k])
+    coordinates = _fixed_coordinates(fit)
+    coordinates += [Coordinate(name=names[k], place=p + k, is_sd=True) for k in order]
+    return Surface(
+        objective=_of_vector(likelihood, p),
+        hessian=_hessian_of_vector(likelihood, p),
+        best=np.r_[fit.solution.beta, sds],
+        modes=np.zeros(sum(problem.sizes)),
+        coordinates=tuple(coordinates),
+    )
+
+
+def _of_vector(likelihood: Likelihood, p: int) -> Objective:
+    return lambda phi, modes: likelihood.evaluate(phi[:p], phi[p:], modes)
+
+
+def _hessian_of_vector(likelihood: Likelihood, p: int) -> Hessian | None:
+    exact = hessian_of(likelihood)
+    return None if exact is None else (lambda phi, modes: exact(phi[:p], phi[p:], modes))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Random:
+    """The coordinates (σ_e, t) of all blocks, row by row of each L, as the engines' θ."""
+
+    sizes: tuple[int, ...]
+
+    def theta(self, omega: Array) -> tuple[Array, Array]:
+        """Return θ and dθ/dω; both run row by row through the lower triangles."""
+        theta, change = np.zeros(len(omega)), np.zeros((len(omega),) * 2)
+        at = 0
+        for size in self.sizes:
+            for e in range(size):
+                row = slice(at, at + e + 1)
+                sd, t = omega[at + e], np.r_[omega[at : at + e], 1.0]
+                norm = float(np.linalg.norm(t))
+                theta[row] = sd * t / norm
+                change[row, at + e] = t / norm
+                inner = sd * (np.eye(e + 1) / norm - np.outer(t, t) / norm**3)
+                change[row, at : at + e] = inner[:, :e]
+                at += e + 1
+        return theta, change
+
+    def omega(self, covariances: list[Array]) -> Array:
+        """Return ω of the estimates."""
+        rows = [np.zeros(0)]
+        for covariance in covariances:
+            sds = np.sqrt(np.diag(covariance))
+            if np.any(sds == 0) and len(sds) > 1:
+                raise ModelError("A variance of a correlated random term is zero; no profile.")
+            scaled = covariance / np.outer(sds, sds) if np.all(sds > 0) else np.eye(len(sds))
+            try:
+                L = np.linalg.cholesky(scaled)
+            except np.linalg.LinAlgError:
+                raise ModelError(_PERFECT) from None
+            if np.diag(L).min() < 1e-4:
+                raise ModelError(_PERFECT)
+            rows += [np.r_[L[e, :e] / L[e, e], sds[e]] for e in range(len(sds))]
+        return np.concatenate(rows)
+
+    def coordinates(self, fit: Fit, start: int) -> list[Coordinate]:
+        """Names; a correlation is one coordinate only where a block has two effects."""
+        found, place = [], start
+        for block in fit.design.random:
+            for e, effect in enumerate(block.effects):
+                if len(block.effects) == 2 and e == 1:
+                    name = f"corr({block.group} {block.effects[0]}, {effect})"
+                    shown = lambda t: float(t / np.hypot(1.0, t))  # noqa: E731
+                    found.append(Coordinate(name=name, place=place, shown=shown))
+                name = f"sd({block.group} {effect})"
+                found.append(Coordinate(name=name, place=place + e, is_sd=True))
+                place += e + 1
+        return found
+
+
+_PERFECT = "The random effects are perfectly correlated (singular fit); leave one of them out."
+
+
+def _general(fit: Fit, problem: Problem) -> Surface:
+    """Any random part by Laplace: φ = (β, γ, ω)."""
+    likelihood = Blocks(problem)
+    k = likelihood.ends[1]
+    random = _Random(tuple(block.size for block in problem.blocks))
+
+    def objective(phi: Array, modes: Array) -> Evaluation:
+        theta, change = random.theta(phi[k:])
+        found = likelihood.evaluate(np.r_[phi[:k], theta], modes)
+        return replace(found, gradient=np.r_[found.gradient[:k], found.gradient[k:] @ change])
+
+    omega = random.omega(block_covariances(fit.design, fit.solution))
+    return Surface(
+        objective=objective,
+        hessian=None,
+        best=np.r_[fit.solution.beta, fit.solution.auxiliary, omega],
+        modes=np.zeros(likelihood.structure.q),
+        coordinates=tuple(_fixed_coordinates(fit) + random.coordinates(fit, k)),
+    )
+
+
+def _gaussian(fit: Fit, problem: Problem) -> Surface:
+    """φ = (β, ω, log σ)."""
+    linear = _Linear(problem=problem, reml=False)
+    p, y = problem.X.shape[1], problem.y - problem.offset
+    random = _Random(tuple(block.size for block in problem.blocks))
+
+    def objective(phi: Array, modes: Array) -> Evaluation:
+        beta, sigma = phi[:p], float(np.exp(phi[-1]))
+        theta, change = random.theta(phi[p:-1] / _units(random, sigma))
+        at = linear.at(theta)
+        gap = beta - at.beta
+        pulled = at.root @ (at.root.T @ gap)
+        r2 = at.r2 + float(gap @ pulled)
+        v = at.v - at.solved @ gap
+        spread = linear.structure.loadings(at.L).spread(v)
+        here = replace(at, v=v, residual=y - problem.X @ beta - spread)
+        slopes, by_r2 = _slopes(linear, here)
+        by_log = -2 * slopes - linear.df * by_r2 / at.r2
+        value = -0.5 * (linear.n * np.log(2 * np.pi * sigma**2) + at.H.log_determinant)
+        by_omega = -0.5 * ((by_log + by_r2 / sigma**2) @ change) / _units(random, sigma)
+        sds = phi[p:-1] * (_units(random, sigma) != 1)
+        by_sigma = -linear.n + r2 / sigma**2 - by_omega @ sds
+        gradient = np.r_[-pulled / sigma**2, by_omega, by_sigma]
+        return Evaluation(value=value - 0.5 * r2 / sigma**2, gradient=gradient, modes=modes)
+
+    omega = random.omega(block_covariances(fit.design, fit.solution))
+    log_sigma = 0.5 * float(np.log(fit.solution.dispersion))
+    coordinates = _fixed_coordinates(fit) + random.coordinates(fit, p)
+    coordinates.append(
+        Coordinate(
+            name="sd(Residual)", place=p + len(omega), shown=lambda value: float(np.exp(value))
+        )
+    )
+    return Surface(
+        objective=objective,
+        hessian=None,
+        best=np.r_[fit.solution.beta, omega, log_sigma],
+        modes=np.zeros(0),
+        coordinates=tuple(coordinates),
+    )
+
+
+def _units(random: _Random, sigma: float) -> Array:
+    """σ where ω holds a standard deviation, 1 where it holds a t: the engine's L is relative."""
+    parts = [np.r_[np.ones(e), sigma] for size in random.sizes for e in range(size)]
+    return np.concatenate([np.zeros(0), *parts])
