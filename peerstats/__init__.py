@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from peerstats.model.compare import anova as anova
     from peerstats.model.fit import fit as fit
+    from peerstats.model.marginal.conditional import conditional_logit as conditional_logit
+    from peerstats.model.marginal.firth import firth_logit as firth_logit
     from peerstats.model.marginal.gee import gee as gee
     from peerstats.model.marginal.modified_poisson import modified_poisson as modified_poisson
     from peerstats.pipeline.door import load_study as load_study
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "anova": "peerstats.model.compare",
+    "conditional_logit": "peerstats.model.marginal.conditional",
+    "firth_logit": "peerstats.model.marginal.firth",
     "fit": "peerstats.model.fit",
     "gee": "peerstats.model.marginal.gee",
     "load_study": "peerstats.pipeline.door",
@@ -30,7 +34,17 @@ _HOME = {
     "run": "peerstats.pipeline.door",
 }
 
-__all__ = ["__version__", "anova", "fit", "gee", "load_study", "modified_poisson", "run"]
+__all__ = [
+    "__version__",
+    "anova",
+    "conditional_logit",
+    "firth_logit",
+    "fit",
+    "gee",
+    "load_study",
+    "modified_poisson",
+    "run",
+]
 
 
 class _Door(ModuleType):

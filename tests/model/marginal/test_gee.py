@@ -265,7 +265,7 @@ def test_cr2_with_t_keeps_its_level_with_eight_clusters() -> None:
     site = np.repeat(np.arange(8), 20)
     arm = (site % 2).astype(float)
     rejected = np.zeros(3)
-    done = 300
+    done = 200
     for _ in range(done):
         eta = -0.2 + 0.6 * rng.normal(size=8)[site]
         y = (rng.uniform(size=160) < expit(eta)).astype(float)
@@ -280,6 +280,7 @@ def test_cr2_with_t_keeps_its_level_with_eight_clusters() -> None:
         z = abs(model.params["arm"]) / uncorrected[2]
         rejected += [model.pvalues["arm"] < 0.05, model.pvalues["x"] < 0.05, z > 1.96]
     arm_error, x_error, z_error = rejected / done
-    assert 0.02 < arm_error < 0.085  # four Monte-Carlo standard errors above 5 % at most
-    assert 0.01 < x_error < 0.085
+    # 5 % with a Monte-Carlo standard error of 1.5: two and a half of them on either side.
+    assert 0.015 < arm_error < 0.09
+    assert 0.01 < x_error < 0.09
     assert z_error > 0.10
