@@ -15,13 +15,15 @@ from scipy import linalg
 
 from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
-from peerstats.model.engines.optimise import Optimum, maximise, whitening
+from peerstats.model.engines.evaluation import Evaluation
+from peerstats.model.engines.optimise import Objective, Optimum, maximise, whitening
 from peerstats.model.engines.problem import Problem, make_problem
 from peerstats.model.families import Family
 
 Array = NDArray[np.float64]
 
 STEPS = 40
+WIDE = 2.0  # sd of the prior that holds parameters back that run to infinity
 TIGHT = 1e-10  # decrement (squared length of the next step in standard errors)
 
 
@@ -96,15 +98,31 @@ def _fit_auxiliary(problem: Problem) -> FixedFit:
         shift[j] = 1e-4
         up, down = (likelihood.evaluate(start + sign * shift, nothing) for sign in (1, -1))
         information[p:, j] = -(up.gradient - down.gradient)[p:] / 2e-4
-    optimum = maximise(likelihood.evaluate, start, whitening(information), nothing)
+    scale = whitening(information)
+    optimum = maximise(likelihood.evaluate, start, scale, nothing)
+    # Where γ runs to infinity, what mixed models start from is held back by a wide normal prior.
+    kept = optimum if optimum.reached else maximise(_held(likelihood), start, scale, nothing)
     return FixedFit(
-        beta=optimum.parameters[:p],
-        auxiliary=optimum.parameters[p:],
+        beta=kept.parameters[:p],
+        auxiliary=kept.parameters[p:],
         loglik=optimum.evaluation.value,
-        information=optimum.hessian,
+        information=kept.hessian,
         found=optimum.reached,
         optimum=optimum,
     )
+
+
+def _held(likelihood: Blocks) -> Objective:
+    """The log-likelihood and a normal prior of γ."""
+    p = likelihood.ends[0]
+
+    def evaluate(parameters: Array, modes: Array) -> Evaluation:
+        found = likelihood.evaluate(parameters, modes)
+        gamma = np.r_[np.zeros(p), parameters[p:]] / WIDE**2
+        value = found.value - 0.5 * float(gamma @ parameters)
+        return replace(found, value=value, gradient=found.gradient - gamma)
+
+    return evaluate
 
 
 def _start(problem: Problem) -> Array:
