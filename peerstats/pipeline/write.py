@@ -65,6 +65,9 @@ def _write_file(path: Path, content: bytes) -> None:
 
 def _finish_interrupted(out: Path) -> None:
     """Finish a swap that was begun, or throw away a staging that was never complete."""
+    for name in (_STAGING, _RETIRED):
+        if (out / name).is_symlink():  # ours never is: what is behind it is somebody else's
+            (out / name).unlink()
     if (out / _STAGING / _COMPLETE).is_file():
         _swap(out)
     shutil.rmtree(out / _STAGING, ignore_errors=True)

@@ -102,6 +102,19 @@ def test_a_symbolic_link_is_not_followed(tmp_path):
         write_trees(tmp_path / "link", OLD)
 
 
+@pytest.mark.parametrize("name", [".staging", ".retired"])
+def test_a_planted_link_gets_nothing(tmp_path, name):
+    """Exact results are staged; a link in the folder would lead them elsewhere."""
+    elsewhere, out = tmp_path / "elsewhere", tmp_path / "out"
+    elsewhere.mkdir()
+    (elsewhere / "complete").write_text("release")
+    out.mkdir()
+    (out / name).symlink_to(elsewhere)
+    write_trees(out, {"private": {"a": b"exact"}, "release": {"a": b"safe"}})
+    assert (out / "private" / "a").read_bytes() == b"exact"
+    assert [path.name for path in elsewhere.iterdir()] == ["complete"]
+
+
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(PlaceError, match="is a file"):
