@@ -68,7 +68,7 @@ def _refuses_glmm(formula: Formula, family: Family, choices: Choices) -> str | N
         return f"{family!r} has a residual variance."
     if choices.reml:
         return "reml=True needs a gaussian outcome."
-    if choices.method == "agq" and len(formula.random) > 1:
+    if choices.method == "agq" and len({r.group for r in formula.random}) > 1:
         return (
             "Adaptive quadrature (method='agq') works with one grouping factor; "
             "use method='laplace' for several."
@@ -78,7 +78,7 @@ def _refuses_glmm(formula: Formula, family: Family, choices: Choices) -> str | N
 
 def _fit_mixed(ready: Prepared, nodes: int) -> Solution:
     """Intercepts have likelihoods of their own, which are faster."""
-    return fit_general(ready) if ready.problem.blocks else fit_glmm(ready, nodes)
+    return fit_general(ready, nodes) if ready.problem.blocks else fit_glmm(ready, nodes)
 
 
 # The order is the order of the questions: no random part, gaussian, anything else.

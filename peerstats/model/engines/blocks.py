@@ -12,6 +12,8 @@ with the factor L of its covariance LL', z_i its row of Z, u_i = [H^-1 a_i] at t
     dL/dγ_j = G_j'(l_ψ - ½ a ∘ W_ψ + (A t) ∘ r_ψ)
     dL/dL   = Σ_i z_i (y_i v̂ + r_i t - W_i u_i)'   (lower triangle; v̂ and t at the level of row i).
 
+With several nodes r and l_ψ are means over nodes and the rest as `cubature` has it.
+
 v̂ moves with the parameters by H^-1 ∂(A'r - v), which is where t comes from: t'∂(A'r - v) is the
 response of -½ log|H| through the modes. Without random effects the same lines give plain maximum
 likelihood.
@@ -25,42 +27,25 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from peerstats.model.engines.cubature import at_nodes
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import CLOSE, HALVINGS, MODE_STEPS, Evaluation
+from peerstats.model.engines.place import Place, State, Sums
 from peerstats.model.engines.problem import Problem
 from peerstats.model.engines.structure import Loadings, Structure, knowledge, lower
-from peerstats.model.families import Family
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """Everything at one v."""
-
-    v: Array
-    eta: Array
-    r: Array
-    w: Array
-    h: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """One value of (β, γ, θ) and what follows from it without v."""
-
-    fixed: Array
-    psi: Array
-    family: Family
-    L: tuple[Array, ...]
-    loadings: Loadings
-
-
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The Laplace likelihood of a problem with `blocks`, in parameters (β, γ, θ)."""
+    """The likelihood of a problem with `blocks`, in parameters (β, γ, θ).
+
+    More than one node needs a single grouping factor.
+    """
 
     problem: Problem
+    nodes: int = 1
 
     @cached_property
     def structure(self) -> Structure:
@@ -97,8 +82,10 @@ class Blocks:
             H = Eliminated.factor(place.loadings, at.w)
         except np.linalg.LinAlgError:
             return nothing
-        value = at.h - 0.5 * H.log_determinant + self.problem.constant
-        return Evaluation(value=value, gradient=self._gradient(place, at, H), modes=at.v)
+        sums = None if self.nodes == 1 else at_nodes(place, at, H, self.nodes)
+        value = at.h - 0.5 * H.log_determinant if sums is None else sums.value
+        gradient = self._gradient(place, at, H, sums)
+        return Evaluation(value=value + self.problem.constant, gradient=gradient, modes=at.v)
 
     def at(self, place: Place, v: Array) -> State:
         """Rows' η, r, W and h at one v."""
@@ -128,29 +115,38 @@ class Blocks:
                 break
         return here
 
-    def _gradient(self, place: Place, at: State, H: Eliminated) -> Array:
+    def _gradient(self, place: Place, at: State, H: Eliminated, sums: Sums | None) -> Array:
         problem, s, a = self.problem, self.structure, place.loadings
         first, rest = H.row_products()
+        if sums is not None:
+            first = np.einsum("nij,nj->ni", sums.M[s.code], a.first)
         leverage = np.einsum("nk,nk->n", a.first, first) + np.einsum("nm,nm->n", a.rest, rest)
         half = 0.5 * leverage * place.family.third(problem.y, at.eta, problem.m)
-        t = -H.solve(a.gather(half))
+        t = H.solve((0.0 if sums is None else sums.c.ravel()) - a.gather(half))
         moved = a.spread(t)
-        y = at.r - half - at.w * moved
+        response = half + at.w * moved
         by_theta = []
         for k, block in enumerate(problem.blocks):
-            inverse = s.fold(k, (first if k in s.first else rest)[:, s.spans[k]])
-            inner = y[:, None] * s.row_effects(k, at.v) + at.r[:, None] * s.row_effects(k, t)
+            span = s.spans[k]
+            inverse = s.fold(k, (first if k in s.first else rest)[:, span])
+            effects = s.row_effects(k, at.v)
+            inner = at.r[:, None] * effects if sums is None else sums.rz[:, span]
+            inner = inner - response[:, None] * effects + at.r[:, None] * s.row_effects(k, t)
             total = block.Z.T @ (inner - at.w[:, None] * inverse)
             by_theta.append(total[lower(block)])
-        by_gamma = self._by_gamma(place, at, leverage, moved)
+        y = (at.r if sums is None else sums.r) - response
+        by_gamma = self._by_gamma(place, at, (leverage, moved), sums)
         return np.concatenate([y @ problem.X, by_gamma, *by_theta])
 
-    def _by_gamma(self, place: Place, at: State, leverage: Array, moved: Array) -> Array:
-        problem = self.problem
+    def _by_gamma(
+        self, place: Place, at: State, motion: tuple[Array, Array], sums: Sums | None
+    ) -> Array:
+        problem, (leverage, moved) = self.problem, motion
         slopes = problem.family.auxiliary_slopes
         if slopes is None:
             return np.zeros(0)
         value, r, w = slopes(problem.y, at.eta, problem.m, place.psi)
+        value = value if sums is None else sums.by_psi
         rows = value - 0.5 * leverage[:, None] * w + moved[:, None] * r
         return np.concatenate([G.T @ rows[:, j] for j, G in enumerate(problem.G)])
 

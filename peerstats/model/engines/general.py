@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from peerstats.errors import ModelError
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
@@ -31,6 +32,8 @@ Array = NDArray[np.float64]
 
 LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess, for a column of length 1 a row
 NEAR_ZERO = 0.1  # a smaller part of a row of L is compared with 0
+MOST_EFFECTS = 3  # of a level, for quadrature
+MOST_NODES = 16_000
 INCREDIBLE = 6.0  # an sd on the logit scale that pushes risks to 0 and 1
 SECOND = 0.5  # of the first guess, for a second try
 
@@ -54,11 +57,12 @@ class Search:
         found = self.likelihood.evaluate(self.whole(parameters), modes)
         return replace(found, gradient=found.gradient[list(self.free)])
 
-    def run(self, start: Array, modes: Array | None = None) -> Optimum:
-        """Maximise from a whole vector."""
+    def run(self, start: Array, modes: Array | None = None, scale: Array | None = None) -> Optimum:
+        """Maximise from a whole vector; `scale` is of the free parameters."""
         places = list(self.free)
         modes = np.zeros(self.likelihood.structure.q) if modes is None else modes
-        return maximise(self.evaluate, start[places], self._scale(start), modes)
+        scale = self._scale(start) if scale is None else scale
+        return maximise(self.evaluate, start[places], scale, modes)
 
     def _scale(self, start: Array) -> Array:
         """S with SS' the inverse of the information to be expected."""
@@ -73,14 +77,35 @@ class Search:
         return whitening(kept)
 
 
-def fit_general(ready: Prepared) -> Solution:
-    """Fit by Laplace's approximation."""
+def fit_general(ready: Prepared, nodes: int = 1) -> Solution:
+    """Fit by Laplace's approximation, or by quadrature, which starts where Laplace ends.
+
+    Raises ModelError for quadrature over more than three effects or several memberships.
+    """
     likelihood = Blocks(ready.problem)
     everything = tuple(range(likelihood.ends[2]))
     search = Search(likelihood=likelihood, fixed=ready.fixed, free=everything)
+    if nodes > 1:
+        _check_quadrature(search, nodes)
     optimum, retried = _with_second_try(search)
+    if nodes > 1:
+        finer = replace(likelihood, nodes=nodes)
+        search = replace(search, likelihood=finer)
+        start = optimum.parameters
+        scale = whitening(optimum.hessian) if optimum.min_eigenvalue > 0 else None
+        optimum = search.run(start, optimum.evaluation.modes, scale)
     search, optimum = boundary(search, optimum)
     return _solution(ready.design, search, optimum, retried)
+
+
+def _check_quadrature(search: Search, nodes: int) -> None:
+    s = search.likelihood.structure
+    if s.rest_size or s.width > MOST_EFFECTS or nodes**s.width > MOST_NODES:
+        raise ModelError(
+            f"Adaptive quadrature with {nodes} nodes is for one grouping factor with up to "
+            f"{MOST_EFFECTS} effects and {MOST_NODES} nodes in all; use method='laplace' or fewer "
+            "nodes."
+        )
 
 
 def fit_ml(ready: Prepared) -> Solution:

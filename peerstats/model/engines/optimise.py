@@ -18,7 +18,7 @@ one is kept when the last step was too short to change it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ MOST_STEPS = 150
 LONGEST_STEP = 4.0  # standard errors
 WELL = 0.1  # part of the gradient left by a step after which the Hessian is kept
 LEAST_EIGENVALUE = 1e-6  # of a Hessian that counts as positive definite
+UNEVEN = 100.0  # eigenvalue of the Hessian at which the scale was a bad guess (1 is expected)
 LEAST_CURVE = 0.1  # of a direction in which the Hessian is not positive definite
 DIFFERENCE = 1e-3  # standard errors, for the Hessian
 
@@ -96,17 +97,29 @@ def maximise(
     curvature = space.curvature(point)
     if curvature is None:
         point, curvature, more = _finish(space, point)
+        if np.linalg.eigvalsh(curvature).max(initial=0.0) > UNEVEN:
+            # Differences were too coarse for the steepest direction: once more, in its own units.
+            space = _evened(space, point, curvature)
+            modes = point.evaluation.modes
+            point, curvature, again = _finish(space, space.at(np.zeros_like(point.x), modes))
+            more += again
         steps += more
     eigenvalues = np.linalg.eigvalsh(curvature)
-    back = np.linalg.inv(scale)
+    back = np.linalg.inv(space.scale)
     return Optimum(
-        parameters=start + scale @ point.x,
+        parameters=space.start + space.scale @ point.x,
         evaluation=point.evaluation,
         hessian=back.T @ curvature @ back,
         gradient=_distance(curvature, point.gradient),
         min_eigenvalue=float(eigenvalues.min(initial=1.0)),
         iterations=steps,
     )
+
+
+def _evened(space: _Space, point: _Point, curvature: Array) -> _Space:
+    """The space around `point` in which its curvature is about the identity."""
+    scale = space.scale @ whitening(curvature)
+    return replace(space, start=space.start + space.scale @ point.x, scale=scale)
 
 
 def whitening(information: Array) -> Array:

@@ -184,6 +184,54 @@ def test_any_random_part(seed: int, model: tuple[str, str], random: str) -> None
 
 
 @FEW
+@given(
+    seed=st.integers(0, 10_000),
+    model=MODELS,
+    random=st.sampled_from(["(x | g)", "(x || g)", "(k | h)", "(1 | g)"]),
+    nodes=st.sampled_from([2, 5]),
+)
+def test_quadrature_over_several_effects(
+    seed: int, model: tuple[str, str], random: str, nodes: int
+) -> None:
+    family = find_family(*model)
+    outcome = "count" if family.name == "poisson" else "cbind(yes, no)"
+    problem = make_problem(build_design(f"{outcome} ~ x + {random} + (0 + x | {random[-2]})"
+        if random == "(1 | g)" else f"{outcome} ~ x + {random}", sample(seed)), family)  # fmt: skip
+    blocks = Blocks(problem, nodes)
+    at = np.random.default_rng(seed).normal(size=blocks.ends[2]) * 0.4
+    modes = np.zeros(blocks.structure.q)
+    numeric = differences(lambda x: blocks.evaluate(x, modes).value, at)
+    agree(blocks.evaluate(at, modes).gradient, numeric)
+
+
+AUXILIARY = [
+    ("negative_binomial", "count"),
+    ("negative_binomial1", "count"),
+    ("beta_binomial", "cbind(yes, no)"),
+    ("zero_inflated_poisson", "count"),
+    ("zero_inflated_negative_binomial", "count"),
+    ("hurdle_poisson", "count"),
+]
+
+
+@FEW
+@given(
+    seed=st.integers(0, 10_000),
+    model=st.sampled_from(AUXILIARY),
+    random=st.sampled_from(["", "+ (1 | g)", "+ (x | g)", "+ (1 | h/g)", "+ (1 | g) + (1 | h)"]),
+    nodes=st.sampled_from([1, 3]),
+)
+def test_auxiliary_parameters(seed: int, model: tuple[str, str], random: str, nodes: int) -> None:
+    family = find_family(model[0])
+    problem = make_problem(build_design(f"{model[1]} ~ x {random}", sample(seed)), family)
+    blocks = Blocks(problem, nodes if random in ("+ (1 | g)", "+ (x | g)") else 1)
+    at = np.random.default_rng(seed).normal(size=blocks.ends[2]) * 0.4
+    modes = np.zeros(blocks.structure.q)
+    numeric = differences(lambda x: blocks.evaluate(x, modes).value, at)
+    agree(blocks.evaluate(at, modes).gradient, numeric)
+
+
+@FEW
 @given(seed=st.integers(0, 10_000), reml=st.booleans(), random=STRUCTURES)
 def test_linear_model_with_slopes(seed: int, reml: bool, random: str) -> None:
     design = build_design(f"count ~ x + k + {random}", sample(seed))
