@@ -27,18 +27,21 @@ Rows = NDArray[np.intp]
 def refit(fit: Fit, design: Design, *, reml: bool | None = None) -> Solution:
     """Return the engine's numbers for the model of `fit` on another design.
 
-    `reml` overrides the criterion of a gaussian model. Nothing is checked beforehand: what the
-    data cannot answer comes back with `convergence.converged` False, or as a ModelError.
+    `reml` overrides the criterion of a gaussian model. Raises ModelError for data that cannot
+    answer (a resample may be separated); `convergence` says whether a maximum was reached.
     """
     from peerstats.model.engines import Choices, choose_engine
     from peerstats.model.engines.fixed import prepare
+    from peerstats.model.estimable import check_estimable
 
     criterion = fit.method == "reml" if reml is None else reml
     method = "agq" if fit.method == "agq" else "laplace"
     choices = Choices(method=method, nodes=fit.nodes, reml=criterion)
     engine = choose_engine(fit.formula, fit.family, choices)
     with threadpool_limits(limits=1):
-        return engine.fit(prepare(design, fit.family), choices)
+        ready = prepare(design, fit.family)
+        check_estimable(ready)
+        return engine.fit(ready, choices)
 
 
 def with_solution(fit: Fit, solution: Solution, **changes: Any) -> Fit:

@@ -172,9 +172,9 @@ def _bounds_with(
     inverse: Callable[[Array], Array],
 ) -> Callable[[Array, Array, Array, float], tuple[Array, Array]]:
     def bounds(y: Array, eta: Array, trials: Array, sd: float) -> tuple[Array, Array]:
-        successes, p = np.round(y * trials), inverse(eta)
-        below = np.where(successes > 0, bdtr(np.maximum(successes - 1, 0), trials, p), 0.0)
-        return below, bdtr(successes, trials, p)
+        successes, n, p = np.round(y * trials), trials.astype(np.intp), inverse(eta)
+        below = np.where(successes > 0, bdtr(np.maximum(successes - 1, 0), n, p), 0.0)
+        return below, bdtr(successes, n, p)
 
     return bounds
 

@@ -1,0 +1,97 @@
+"""Profile intervals against lme4's and against the definition of ζ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from peerstats.errors import ModelError, UsageError
+from peerstats.model.fit import fit
+
+WIDTH = 2e-3  # of an interval: lme4 interpolates, and its glmer profile stops early
+
+
+def our_name(name, groups):
+    if name == "sigma":
+        return "sd(Residual)"
+    kind, _, rest = name.partition("_")
+    if "|" in name and kind in ("sd", "cor"):
+        effects, group = rest.split("|")
+        effects = effects.replace("(Intercept)", "Intercept")
+        if kind == "cor":
+            later, first = effects.split(".")
+            return f"corr({group} {first}, {later})"
+        return f"sd({group} {effects})"
+    return None
+
+
+def test_intervals_are_those_of_lme4(inference, public_data):
+    compared = 0
+    for model in inference["profiles"]:
+        formula = model["formula"].replace("size - incidence", "noninc")
+        fitted = fit(formula, public_data(model["data"]), family=model["family"])
+        found = fitted.profile().conf_int()
+        assert list(found.index[: len(fitted.params)]) == list(fitted.params.index)
+        for name, low in model["low"].items():
+            ours = our_name(name, fitted.groups)
+            if ours is None:
+                ours = {"(Intercept)": "Intercept", "trtprogabide": "trt[T.progabide]",
+                        "lbase:trtprogabide": "lbase:trt[T.progabide]"}.get(name, name)  # fmt: skip
+                if ours.startswith("period"):
+                    ours = f"period[T.{ours[-1]}]"
+            high = model["high"][name]
+            compared += 1
+            assert found.loc[ours, 0] == pytest.approx(low, abs=WIDTH * (high - low)), ours
+            assert found.loc[ours, 1] == pytest.approx(high, abs=WIDTH * (high - low)), ours
+    assert compared == 33
+
+
+def test_an_end_is_where_a_fit_held_there_loses_half_the_quantile(herds, public_data):
+    low, high = herds.profile(["period[T.2]"]).conf_int(0.05).loc["period[T.2]"]
+    data = public_data("cbpp")
+    data["third"], data["fourth"] = (data["period"] == k for k in ("3", "4"))
+    data = data.astype({"third": float, "fourth": float})
+    for end in (low, high):
+        data["held"] = end * (data["period"] == "2")
+        formula = "cbind(incidence, noninc) ~ third + fourth + offset(held) + (1 | herd)"
+        loss = herds.llf - fit(formula, data).llf
+        assert loss == pytest.approx(3.841459 / 2, abs=1e-3)
+
+
+def test_zeta_rises_through_zero_at_the_estimate(herds):
+    found = herds.profile()
+    for name, part in found.points.groupby("parameter"):
+        assert (np.diff(part["zeta"]) > 0).all()
+        at = part.loc[part["zeta"] == 0, "value"].item()
+        assert at == pytest.approx(found.estimate[name])
+    wide, narrow = found.conf_int(0.01), found.conf_int(0.2)
+    assert (wide[0] <= narrow[0]).all()
+    assert (wide[1] > narrow[1]).all()
+
+
+def test_a_variance_estimated_at_zero_has_an_upper_end(public_data):
+    fitted = fit("Yield ~ 1 + (1 | Batch)", public_data("dyestuff2"), family="gaussian")
+    low, high = fitted.profile().conf_int().loc["sd(Batch Intercept)"]
+    assert low == 0
+    # lme4 1.1-31: confint(profile(lmer(Yield ~ 1 + (1 | Batch), Dyestuff2, REML = FALSE)))
+    assert high == pytest.approx(2.0840435, abs=2e-4)
+
+
+def test_reml_is_profiled_by_maximum_likelihood(sleep, public_data):
+    data = public_data("sleepstudy")
+    other = fit("Reaction ~ Days + (Days | Subject)", data, family="gaussian")
+    found = sleep.profile(["Days"])
+    assert "maximum likelihood" in found.messages[0]
+    np.testing.assert_allclose(found.conf_int(), other.profile(["Days"]).conf_int(), rtol=1e-5)
+
+
+def test_the_parameters_and_the_level_are_checked(herds):
+    with pytest.raises(UsageError, match=r"no parameter 'perod.*Did you mean 'period"):
+        herds.profile(["perod[T.2]"])
+    with pytest.raises(UsageError, match=r"use alpha from 0.01"):
+        herds.profile(["Intercept"]).conf_int(0.001)
+
+
+def test_a_model_without_random_effects_has_wald_intervals_only(public_data):
+    with pytest.raises(ModelError, match="use conf_int"):
+        fit("cbind(incidence, noninc) ~ period", public_data("cbpp")).profile()
