@@ -37,7 +37,7 @@ MOST_STEPS = 150
 LONGEST_STEP = 4.0  # standard errors
 WELL = 0.1  # part of the gradient left by a step after which the Hessian is kept
 LEAST_EIGENVALUE = 1e-6  # of a Hessian that counts as positive definite
-UNEVEN = 100.0  # eigenvalue of the Hessian at which the scale was a bad guess (1 is expected)
+UNEVEN = 30.0  # eigenvalue of the Hessian at which the scale was a bad guess (1 is expected)
 LEAST_CURVE = 0.1  # of a direction in which the Hessian is not positive definite
 DIFFERENCE = 1e-3  # standard errors, for the Hessian
 
