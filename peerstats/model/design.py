@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from peerstats.errors import DataError, ModelError, Problem, UsageError, did_you_mean
 from peerstats.model.columns import Column, Recipe, check_columns, make_matrix
-from peerstats.model.formula import Formula, parse_formula
+from peerstats.model.formula import Formula, RandomTerm, parse_formula
+from peerstats.model.membership import read_membership
 from peerstats.model.outcome import read_outcome
 from peerstats.model.random_columns import RandomColumns, read_blocks
 from peerstats.model.transforms import Memory, evaluate
@@ -120,11 +121,23 @@ def build_design(
     data = as_frame(frame)
     variables = _check_variables((formula, zero), data)
     weighing = _read_weights(weights, data)
-    kept, dropped = _complete_rows(variables, data, weighing)
-    used = data.iloc[kept]
+    needed = tuple(name for name in variables if name not in formula.optional)
+    kept, dropped = _complete_rows(needed, data, weighing)
+    design = _read_design(formula, data.iloc[kept], outcome, zero)
+    return replace(
+        design,
+        weights=None if weighing is None else _frozen(weighing[kept]),
+        n_start=len(data),
+        dropped=dropped,
+        rows=kept,
+    )
+
+
+def _read_design(formula: Formula, used: pd.DataFrame, kind: str, zero: Formula | None) -> Design:
+    """The arrays of complete rows."""
     columns = _read_columns(formula, used)
-    found = read_outcome(formula, used, outcome)
-    X, recipe = make_matrix(formula.fixed, columns, len(used), intercept=outcome != "levels")
+    found = read_outcome(formula, used, kind)
+    X, recipe = make_matrix(formula.fixed, columns, len(used), intercept=kind != "levels")
     check_columns(X, recipe.columns)
     zeros = None if zero is None else _read_zero(zero, used)
     offset, recipe = _learn_offset(formula, columns, recipe)
@@ -132,15 +145,15 @@ def build_design(
         formula=formula,
         y=_frozen(found.y),
         trials=None if found.trials is None else _frozen(found.trials),
-        weights=None if weighing is None else _frozen(weighing[kept]),
+        weights=None,
         X=_frozen(X),
         columns=recipe.columns,
         groups=MappingProxyType(_read_groups(formula, used)),
         offset=offset,
-        n_start=len(data),
-        dropped=dropped,
+        n_start=len(used),
+        dropped=(),
         recipe=recipe,
-        rows=kept,
+        rows=np.arange(len(used)),
         random=read_blocks(formula.random, columns, len(used)),
         auxiliary=MappingProxyType({} if zeros is None else {"zero": zeros[0]}),
         zero_recipe=None if zeros is None else zeros[1],
@@ -280,7 +293,16 @@ def read_grouping(name: str, factors: tuple[str, ...], used: pd.DataFrame) -> Gr
 
 
 def _read_groups(formula: Formula, used: pd.DataFrame) -> dict[str, Grouping]:
-    return {r.group: read_grouping(r.group, r.factors, used) for r in formula.random}
+    return {
+        r.group: _read_members(r, used) if r.membership else read_grouping(r.group, r.factors, used)
+        for r in formula.random
+    }
+
+
+def _read_members(term: RandomTerm, used: pd.DataFrame) -> Grouping:
+    members, shares, labels = read_membership(term, used)
+    codes = np.ascontiguousarray(members[:, 0])
+    return Grouping(name=term.group, codes=codes, levels=labels, members=members, shares=shares)
 
 
 def _single_rows(recipe: Recipe, columns: Mapping[str, Values]) -> tuple[str, ...]:

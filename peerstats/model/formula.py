@@ -34,17 +34,26 @@ class RandomTerm:
     """Random effects of one grouping factor: `(1 + x | site)`.
 
     `factors` holds the variables whose combination is the grouping factor: ("site", "venue") for
-    `site:venue`. Uncorrelated effects (`||`) have `correlated` False.
+    `site:venue`. Uncorrelated effects (`||`) have `correlated` False. In a membership of several
+    levels, `mm(venue1, venue2 | w1, w2)`, `factors` hold the memberships and `shares` their
+    weights, if any.
     """
 
     effects: tuple[Term, ...]
     factors: tuple[str, ...]
     correlated: bool = True
+    membership: bool = False
+    shares: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
         """The grouping factor's name, as lme4 writes it."""
-        return ":".join(self.factors)
+        return f"mm({', '.join(self.factors)})" if self.membership else ":".join(self.factors)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Variables that may be missing: memberships beyond the first, and weights."""
+        return (*self.factors[1:], *self.shares) if self.membership else ()
 
     @property
     def intercept_only(self) -> bool:
@@ -87,6 +96,11 @@ class Formula:
         return self.failures is not None
 
     @property
+    def optional(self) -> frozenset[str]:
+        """Variables that may be missing in a row: memberships beyond the first, their weights."""
+        return frozenset(name for random in self.random for name in random.optional)
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """Every column the model needs, each once: outcome, fixed part, random part, offset."""
         nodes = [self.response, *([self.failures] if self.failures is not None else [])]
@@ -94,7 +108,7 @@ class Formula:
         found = [name for node in nodes for name in names_in(node)]
         for random in self.random:
             found += [n for term in random.effects for factor in term for n in names_in(factor)]
-            found += random.factors
+            found += (*random.factors, *random.shares)
         found += [name for node in self.offset for name in names_in(node)]
         return tuple(dict.fromkeys(found))
 
@@ -173,8 +187,23 @@ def _read_bar(bar: Bar) -> list[RandomTerm]:
     effects = _collect(_parts(bar.effects))
     if not effects:
         refuse(f"{bar} has no effect left of the bar; write (1 | group).")
+    correlated = bar.correlated or len(effects) == 1
+    if isinstance(bar.groups, Call) and bar.groups.function == "mm":
+        count = int(dict(bar.groups.options)["members"])
+        names = tuple(names_in(bar.groups))
+        if len(set(names[:count])) < count:
+            refuse(f"{bar.groups} names a variable twice.")
+        return [
+            RandomTerm(
+                effects=effects,
+                factors=names[:count],
+                correlated=correlated,
+                membership=True,
+                shares=names[count:],
+            )
+        ]
     return [
-        RandomTerm(effects=effects, factors=factors, correlated=bar.correlated or len(effects) == 1)
+        RandomTerm(effects=effects, factors=factors, correlated=correlated)
         for factors in _grouping(bar.groups)
     ]
 
@@ -278,6 +307,8 @@ def _factor(node: Name | Call) -> Node:
         return node
     if node.function in ("offset", "cbind"):
         refuse(f"{node.function}() cannot be part of an interaction or a random effect.")
+    if node.function == "mm":
+        refuse("mm() stands right of a bar: (1 | mm(venue1, venue2)).")
     if node.function == "C":
         if not isinstance(node.arguments[0], Name):
             refuse("C() takes one variable, e.g. C(parity, ref='0').")

@@ -11,6 +11,7 @@ operators and functions; whatever is not on the list is refused before any data 
     power     := atom [ ("**"|"^") integer ]
     atom      := "0" | "1" | name | function | "(" terms ")" | "(" terms ("|"|"||") groups ")"
     function  := NAME "(" sum { "," argument } ")"      the first argument is arithmetic
+               | "mm(" name "," name { "," name } [ "|" name { "," name } ] ")"
     sum       := factor { ("+"|"-") factor }            with the usual precedence of * / ** and -
 """
 
@@ -32,7 +33,7 @@ MOST_TOKENS = 600  # keeps the tree shallow enough for plain recursion
 ARITHMETIC = ("log", "sqrt", "exp", "I")
 SCALING = ("scale", "standardize", "center")
 SPLINES = ("cr", "ns", "bs")
-FUNCTIONS = (*ARITHMETIC, *SCALING, *SPLINES, "C", "offset", "cbind")
+FUNCTIONS = (*ARITHMETIC, *SCALING, *SPLINES, "C", "offset", "cbind", "mm")
 SPLINE_OPTIONS = {"cr": ("df",), "ns": ("df",), "bs": ("df", "degree")}
 
 
@@ -267,6 +268,8 @@ def _name_or_call(reader: _Reader, token: Token) -> Node:
         )
     reader.deeper()
     reader.step()
+    if token.text == "mm":
+        return _membership(reader)
     arguments: list[Node] = [_sum(reader)]
     if token.text == "cbind":
         reader.need(",")
@@ -275,6 +278,27 @@ def _name_or_call(reader: _Reader, token: Token) -> Node:
     reader.need(")")
     reader.depth -= 1
     return Call(token.text, tuple(arguments), options)
+
+
+def _membership(reader: _Reader) -> Node:
+    """`mm(a, b)` or, with the weight of each, `mm(a, b | w_a, w_b)`."""
+    members = _names(reader)
+    weights = _names(reader) if reader.take("|") else ()
+    reader.need(")")
+    reader.depth -= 1
+    if len(members) < 2 or len(weights) not in (0, len(members)):
+        refuse("mm() takes two variables or more, then | and a weight for each if any has one.")
+    return Call("mm", (*members, *weights), (("members", float(len(members))),))
+
+
+def _names(reader: _Reader) -> tuple[Name, ...]:
+    found: list[Name] = []
+    while not found or reader.take(","):
+        token = reader.step()
+        if token.kind != "name":
+            refuse(f"a variable expected in mm() at character {token.place}.")
+        found.append(Name(token.text))
+    return tuple(found)
 
 
 def _options(reader: _Reader, function: Token) -> tuple[tuple[str, float | str], ...]:

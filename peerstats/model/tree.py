@@ -37,6 +37,10 @@ class Call:
 
     def __str__(self) -> str:
         given = [str(a) for a in self.arguments]
+        if self.function == "mm":
+            count = int(dict(self.options)["members"])
+            weights = f" | {', '.join(given[count:])}" if given[count:] else ""
+            return f"mm({', '.join(given[:count])}{weights})"
         if self.function == "C":
             given += [f"Treatment({value!r})" for _, value in self.options]
         else:
