@@ -35,7 +35,7 @@ def log_sds(fit: Fit) -> LogSd:
     """Return the random intercepts of a fit."""
     factors = random_intercepts(fit)
     rows = fit.varcorr.drop_duplicates("group").set_index("group").loc[list(factors)]
-    p = len(fit.params)
+    p = len(fit.solution.beta) + len(fit.solution.auxiliary)
     residual = fit.family.latent_variance
     if fit.family.has_dispersion:
         residual = float(fit.dispersion)

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from peerstats.model.families import Family
     from peerstats.model.fit import Fit
 
+# With ordered levels it is the odds ratio of being above any one level.
+LOGITS = ("binomial", "beta_binomial", "cumulative_logit")
+
 
 def why_not(family: Family) -> str | None:
     """An odds ratio needs a logit link."""
-    if (family.name, family.link) == ("binomial", "logit"):
+    if family.link == "logit" and family.name in LOGITS:
         return None
     return f"exp(coefficient) is no odds ratio with the {family.link} link; use the logit link"
 

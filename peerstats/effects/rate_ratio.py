@@ -1,4 +1,4 @@
-"""Rate ratios of Poisson models."""
+"""Rate ratios of Poisson and negative binomial models."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from peerstats.model.families import Family
     from peerstats.model.fit import Fit
 
+COUNTS = ("poisson", "negative_binomial", "negative_binomial1")
+
 
 def why_not(family: Family) -> str | None:
     """A rate ratio needs counts and a log link."""
-    if (family.name, family.link) == ("poisson", "log"):
+    if family.link == "log" and family.name in COUNTS:
         return None
     return f"exp(coefficient) is no rate ratio in a {family.name} model with {family.link} link"
 

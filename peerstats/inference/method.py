@@ -20,7 +20,7 @@ class Question:
 
     fit: Fit
     where: Layout
-    kinds: tuple[Kind, ...]  # in the order of fit.params
+    kinds: tuple[Kind, ...]  # in the order of the design's columns
     alpha: float
 
     def is_site_effect(self, position: int) -> bool:

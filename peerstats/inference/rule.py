@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from peerstats.errors import UsageError, did_you_mean
 from peerstats.inference.estimates import Estimate, Estimates, as_frame
 from peerstats.inference.kind import kinds
@@ -46,6 +48,7 @@ def infer(
     `sites` names the site's grouping factor or is a Series of site labels on the data's index; by
     default the outermost grouping factor of the fit. `rule` is "default" or the name of one method
     for every coefficient; the refusals hold for every rule, because no method can lift them.
+    Thresholds of ordered outcomes are no coefficients and have no row.
 
     Raises UsageError for an unknown rule or a level outside (0, 1).
     """
@@ -55,8 +58,11 @@ def infer(
         known = ", ".join(("default", *METHODS))
         raise UsageError(f"Unknown inference rule '{rule}' ({known}).{did_you_mean(rule, METHODS)}")
     where = layout(fit, sites)
-    question = Question(fit=fit, where=where, kinds=kinds(fit.design.X, where), alpha=alpha)
-    rows = [_row(question, position, rule) for position in range(len(fit.params))]
+    columns = fit.design.X
+    if fit.family.thresholds is not None:  # which stand for the intercept, and use up a df
+        columns = np.column_stack([columns, np.ones(fit.design.n)])
+    question = Question(fit=fit, where=where, kinds=kinds(columns, where), alpha=alpha)
+    rows = [_row(question, position, rule) for position in range(len(fit.design.columns))]
     return Estimates(frame=as_frame(rows), alpha=alpha, remarks=remarks(question, rows))
 
 

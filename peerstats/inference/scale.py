@@ -16,6 +16,10 @@ _SCALES: dict[tuple[str, str], EstimateScale] = {
     ("binomial", "logit"): "log_odds",
     ("binomial", "log"): "log_risk",
     ("poisson", "log"): "log_rate",
+    ("negative_binomial", "log"): "log_rate",
+    ("negative_binomial1", "log"): "log_rate",
+    ("beta_binomial", "logit"): "log_odds",
+    ("cumulative_logit", "logit"): "log_odds",
     ("gaussian", "identity"): "mean_difference",
 }
 

@@ -21,12 +21,13 @@ from peerstats.inference.scale import coefficient_scale
 def wald_row(question: Question, position: int, df: float, method: Method) -> Estimate:
     """Return the row of one coefficient against t with `df` degrees of freedom (inf: normal)."""
     fit = question.fit
-    value = float(fit.params.iloc[position])
-    error = float(fit.bse.iloc[position])
+    place = position + len(fit.params) - len(fit.design.columns)  # thresholds come first
+    value = float(fit.params.iloc[place])
+    error = float(fit.bse.iloc[place])
     quantile = float(special.stdtrit(df, 1.0 - question.alpha / 2.0))
     statistic = value / error if error > 0 else math.nan
     return Estimate(
-        term=str(fit.params.index[position]),
+        term=str(fit.params.index[place]),
         estimate=value,
         std_error=error,
         statistic=statistic,

@@ -20,15 +20,32 @@ def data():
     site = np.repeat(np.arange(8), 40)
     x = rng.integers(0, 2, 320)
     lift = np.linspace(-0.7, 0.7, 8)[site]
+    waited = np.digitize(np.exp(rng.normal(size=320) + 2 * lift), [1, 3, 6])
     return pd.DataFrame(
         {
             "binomial": (rng.random(320) < 0.3 + 0.1 * x + 0.15 * lift).astype(int),
             "gaussian": rng.normal(size=320) + lift + 0.5 * x,
             "poisson": rng.poisson(np.exp(0.3 + 0.3 * x + lift)),
+            "negative_binomial": rng.poisson(np.exp(0.5 + 0.3 * x + lift) * rng.gamma(2, 0.5, 320)),
+            "level": np.digitize(rng.logistic(size=320) + lift + 0.5 * x, [-1, 1]),
+            "low": np.array([0, 1, 3, 6])[waited],
+            "high": np.array([1, 3, 6, np.inf])[waited],
+            "none": 6 - rng.binomial(5, 0.4, 320),
             "x": x,
             "site_id": [f"s{k}" for k in site],
         }
     )
+
+
+OUTCOMES = {
+    "binomial": "binomial",
+    "gaussian": "gaussian",
+    "poisson": "poisson",
+    "beta_binomial": "cbind(poisson, none)",
+    "cumulative_logit": "level",
+    "cumulative_probit": "level",
+    "interval_censored": "cbind(low, high)",
+}
 
 
 def test_every_scale_can_be_printed():
@@ -43,10 +60,12 @@ def test_an_effect_measures_or_says_why_not(effect, family, link, data):
     if reason is not None:
         assert len(reason) > 20
         return
-    fitted = fit(f"{family} ~ x + (1 | site_id)", data, family=family, link=link)
+    outcome = OUTCOMES.get(family, "negative_binomial")
+    fitted = fit(f"{outcome} ~ x + (1 | site_id)", data, family=family, link=link)
     estimates = infer(fitted)
     rows = effect.measure(fitted, estimates).rows()
-    expected = ["Intercept", "x"] if effect.of == "coefficient" else ["site_id"]
+    coefficients = ["x"] if family.startswith("cumulative") else ["Intercept", "x"]
+    expected = coefficients if effect.of == "coefficient" else ["site_id"]
     assert [row.term for row in rows] == expected
     for row in rows:
         assert row.scale == effect.scale

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from peerstats.errors import UsageError, did_you_mean
+from peerstats.model.families import beta_binomial as _beta
 from peerstats.model.families import binomial as _binomial
+from peerstats.model.families import cumulative as _cumulative
 from peerstats.model.families import gaussian as _gaussian
+from peerstats.model.families import hurdle as _hurdle
+from peerstats.model.families import interval_censored as _interval
+from peerstats.model.families import negative_binomial as _nb2
+from peerstats.model.families import negative_binomial1 as _nb1
 from peerstats.model.families import poisson as _poisson
+from peerstats.model.families import zero_inflated as _zeros
 from peerstats.model.families.family import Family
 
 # Name -> the function that makes the family, and its links with the default first.
@@ -15,6 +22,16 @@ FAMILIES: Mapping[str, tuple[Callable[..., Family], tuple[str, ...]]] = {
     "binomial": (_binomial.binomial, tuple(_binomial.LINKS)),
     "gaussian": (_gaussian.gaussian, _gaussian.LINKS),
     "poisson": (_poisson.poisson, _poisson.LINKS),
+    "negative_binomial": (_nb2.negative_binomial, _nb2.LINKS),
+    "negative_binomial1": (_nb1.negative_binomial1, _nb1.LINKS),
+    "beta_binomial": (_beta.beta_binomial, _beta.LINKS),
+    "cumulative_logit": (_cumulative.cumulative_logit, ("logit",)),
+    "cumulative_probit": (_cumulative.cumulative_probit, ("probit",)),
+    "zero_inflated_poisson": (_zeros.zero_inflated_poisson, _zeros.LINKS),
+    "zero_inflated_negative_binomial": (_zeros.zero_inflated_negative_binomial, _zeros.LINKS),
+    "hurdle_poisson": (_hurdle.hurdle_poisson, _hurdle.LINKS),
+    "hurdle_negative_binomial": (_hurdle.hurdle_negative_binomial, _hurdle.LINKS),
+    "interval_censored": (_interval.interval_censored, _interval.LINKS),
 }
 
 

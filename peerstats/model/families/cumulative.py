@@ -27,12 +27,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, log_expit, log_ndtr, logit, ndtr, ndtri
+from scipy.special import erfcx, expit, log_expit, log_ndtr, logit, ndtr, ndtri
 
 from peerstats.errors import ModelError
 from peerstats.model.families.family import Array, AuxiliarySlopes, Family
 
 HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
+ROOT_TWO = np.sqrt(2.0)
+ROOT_TWO_OVER_PI = np.sqrt(2.0 / np.pi)
 WIDEST = 20.0  # log of the widest distance between thresholds; -60 is the narrowest
 Slopes = tuple[Array, Array, Array]
 
@@ -111,16 +113,39 @@ def _logit_upper(ends: Ends) -> Slopes:
 
 
 def _normal(ends: Ends) -> tuple[Array, Array, Array, Array, Array]:
-    """log P, A, B, hA and gB, in the tail where the normal probabilities are small."""
+    """log P, A, B, hA and gB.
+
+    Both ends are turned into the lower tail, where Φ(x) = erfcx(-x/√2) exp(-x²/2)/2 and so
+    φ(x)/Φ(x) and the ratio of two Φ keep all digits.
+    """
     flip = ends.h + ends.g > 0
     high, low = np.where(flip, -ends.g, ends.h), np.where(flip, -ends.h, ends.g)
-    log_high, log_low = log_ndtr(high), log_ndtr(low)
-    gap = np.maximum(log_high - log_low, 1e-300)
-    log_p = log_high + np.log(-np.expm1(-gap))
-    h, g = np.where(np.isfinite(ends.h), ends.h, 0.0), np.where(np.isfinite(ends.g), ends.g, 0.0)
-    A = np.where(np.isfinite(ends.h), np.exp(-0.5 * h * h - HALF_LOG_TWO_PI - log_p), 0.0)
-    B = np.where(np.isfinite(ends.g), np.exp(-0.5 * g * g - HALF_LOG_TWO_PI - log_p), 0.0)
-    return log_p, A, B, h * A, g * B
+    alone, tail = np.isinf(low), high < 0
+    width = np.where(alone, 1.0, ends.width)
+    low = np.where(alone, high - 1.0, low)
+    drop = -0.5 * width * (high + low)  # log of φ(high)/φ(low)
+    log_high, scaled = log_ndtr(high), erfcx(-np.minimum(high, 0.0) / ROOT_TWO)
+    mills = np.where(
+        tail, ROOT_TWO_OVER_PI / scaled, np.exp(_log_density(high) - np.maximum(log_high, -1.0))
+    )
+    fall = np.log(scaled / erfcx(-np.minimum(low, 0.0) / ROOT_TWO)) + drop
+    gap = np.where(tail, fall, log_high - log_ndtr(low))
+    inside = np.where(alone, 1.0, -np.expm1(-np.maximum(gap, 1e-300)))
+    near = mills / inside
+    far = np.where(alone, 0.0, near * np.exp(-np.maximum(drop, 0.0)))
+    A, B = np.where(flip, far, near), np.where(flip, near, far)
+    h, g = _finite(ends.h), _finite(ends.g)
+    return log_high + np.log(inside), A, B, h * A, g * B
+
+
+def _log_density(x: Array) -> Array:
+    # Only used for x >= 0, where the ratio to Φ cannot overflow.
+    x = np.maximum(x, 0.0)
+    return -0.5 * x * x - HALF_LOG_TWO_PI
+
+
+def _finite(x: Array) -> Array:
+    return np.where(np.isfinite(x), x, 0.0)
 
 
 def _probit_slopes(ends: Ends) -> Slopes:
@@ -133,14 +158,13 @@ def _probit_third(ends: Ends) -> Array:
     _, A, B, hA, gB = _normal(ends)
     r = B - A
     w = r * r - (gB - hA)
-    h, g = np.where(np.isfinite(ends.h), ends.h, 0.0), np.where(np.isfinite(ends.g), ends.g, 0.0)
-    return r**3 - 3.0 * r * w + r + h * hA - g * gB
+    return r**3 - 3.0 * r * w + r + _finite(ends.h) * hA - _finite(ends.g) * gB
 
 
 def _probit_upper(ends: Ends) -> Slopes:
     _, A, B, hA, gB = _normal(ends)
     r, p = B - A, gB - hA
-    h = np.where(np.isfinite(ends.h), ends.h, 0.0)
+    h = _finite(ends.h)
     width = np.where(np.isfinite(ends.width), ends.width, 1.0)
     r_h = hA - r * A
     return width * A, width * r_h, width * (2.0 * r * r_h - (h * hA - A) + p * A)

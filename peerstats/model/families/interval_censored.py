@@ -175,7 +175,7 @@ def interval_censored(link: str = "log") -> Family:
 
     >>> family = interval_censored().for_outcome(((0.0, 1.0), (1.0, 6.0), (6.0, np.inf)))
     >>> round(family.loglik(np.array([1.0]), np.array([0.5])), 3)
-    -0.658
+    -0.656
     """
     empty = Family(
         name="interval_censored",
