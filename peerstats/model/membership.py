@@ -1,8 +1,9 @@
 """Rows that belong to several levels: a woman who worked at two venues.
 
 Her effect is the weighted mean of theirs, Σ_m share_m u[level_m] (Browne, Goldstein & Rasbash
-2001, Statistical Modelling 1). Shares are the weights divided by their sum; without weights they are equal. A membership that is
-missing has no share, so a woman of one venue has that venue's whole effect.
+2001, Statistical Modelling 1). Shares are the weights divided by their sum; without weights they
+are equal. A membership that is missing has no share, so a woman of one venue has that venue's
+whole effect.
 """
 
 from __future__ import annotations
@@ -37,9 +38,7 @@ def read_membership(term: RandomTerm, used: pd.DataFrame) -> Membership:
         weights = [as_numbers(find_column(used, name)) for name in term.shares]
         shares = np.where(shares > 0, np.column_stack(weights), 0.0)
     if not np.isfinite(shares).all() or np.any(shares < 0):
-        raise DataError(
-            f"The weights of '{term.group}' must be numbers, 0 or more, where it has one."
-        )
+        raise DataError(f"The weights of '{term.group}' must be there and not negative.")
     total = shares.sum(axis=1)
     if np.any(total <= 0):
         raise DataError(f"'{term.group}' has {int((total <= 0).sum())} row(s) without a weight.")

@@ -32,7 +32,7 @@ def test_a_formula_reads_memberships() -> None:
     (term,) = parse_formula("y ~ x + (1 | mm(first, second | w1, w2))").random
     assert (term.group, term.shares) == ("mm(first, second)", ("w1", "w2"))
     for wrong in ("(1 | mm(a))", "(1 | mm(a, b | w))", "mm(a, b)", "(1 | mm(a, a))", "(1 | mm(1))"):
-        with pytest.raises(UsageError, match="mm|variable"):
+        with pytest.raises(UsageError, match=r"mm|variable"):
             parse_formula(f"y ~ x + {wrong}")
 
 
