@@ -134,6 +134,8 @@ def _same_kind(small: Fit, large: Fit) -> str | None:
     for fit in (small, large):
         if not fit.converged:
             return f"'{fit.formula}' did not reach a maximum: {' '.join(fit.convergence.messages)}"
+    if small.penalty or large.penalty:
+        return "Penalised fits have no likelihood-ratio test here; use profile() of the larger one."
     if (small.family.name, small.family.link) != (large.family.name, large.family.link):
         return f"The families differ ({small.family!r}, {large.family!r}); compare them by AIC."
     if "reml" in (small.method, large.method):

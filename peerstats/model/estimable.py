@@ -63,7 +63,7 @@ def _constant_outcome(ready: Prepared) -> str | None:
 
 
 def _no_terms(ready: Prepared) -> str | None:
-    if ready.design.columns or ready.design.groups:
+    if ready.design.columns or ready.design.groups or ready.design.levels:
         return None
     return "The model has no terms; write 1 for an intercept."
 
@@ -138,6 +138,8 @@ def _too_few_rows(ready: Prepared) -> str | None:
 
 def _separated(ready: Prepared) -> str | None:
     if ready.family.name == "gaussian" or not ready.design.columns:
+        return None
+    if ready.penalty is not None and ready.penalty.holds_slopes:
         return None
     problem, plain = ready.problem, ready.fixed
     eta = problem.X @ plain.beta + problem.offset

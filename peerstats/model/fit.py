@@ -8,6 +8,7 @@ Everything that can be refused without data is refused before data are looked at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -21,6 +22,8 @@ from peerstats.model.engines.fixed import prepare
 from peerstats.model.estimable import check_estimable, check_outcome
 from peerstats.model.families import Family, find_family
 from peerstats.model.formula import Formula, parse_formula
+from peerstats.model.limits import explain_limits
+from peerstats.model.penalty import read_penalty, reported, with_penalty
 from peerstats.model.prediction import check_choice
 from peerstats.model.result import Fit
 from peerstats.model.zero_part import read_zero_formula
@@ -38,6 +41,7 @@ class FitOptions(TypedDict, total=False):
     reml: bool
     weights: Weights | None
     zero_formula: str | None
+    penalty: str | Sequence[str] | None
 
 
 def fit(
@@ -55,7 +59,9 @@ def fit(
     Options: `link` (the family's own by default); `method` "laplace" or "agq" with `nodes`
     (default 25; one grouping factor; nodes=1 is Laplace); `reml` for gaussian models; `weights`,
     frequency weights as an array or a column's name; `zero_formula` such as "~ urban" for the zero
-    part of a zero-inflated or hurdle family (a constant by default).
+    part of a zero-inflated or hurdle family (a constant by default); `penalty`, for models with
+    random intercepts, "log_f" or "firth" on the slopes, "log_tau" on the random effects' SDs, or
+    two of them (`peerstats.model.penalty`).
 
     Raises UsageError for a formula, variable or option that does not exist, DataError for values
     of the wrong kind, ModelError for a model the data cannot answer (separation, collinear
@@ -74,21 +80,24 @@ def fit(
     formula = parse_formula(formula) if isinstance(formula, str) else formula
     known = find_family(family, link)
     engine = choose_engine(formula, known, choices)
+    penalty = read_penalty(options.get("penalty"), formula, known)
     zero = read_zero_formula(options.get("zero_formula"), formula, known)
     design = build_design(formula, data, weights, known.outcome, zero)
-    return _fit_design(design, known, engine, choices)
+    return _fit_design(design, known, engine, choices, penalty)
 
 
-def _fit_design(design: Design, family: Family, engine: Engine, choices: Choices) -> Fit:
+def _fit_design(
+    design: Design, family: Family, engine: Engine, choices: Choices, penalty: tuple[str, ...]
+) -> Fit:
     """Check that the data can answer, then fit."""
     check_outcome(design, family)
     if family.for_outcome is not None:
         family = family.for_outcome(design.levels)
     # One thread: the matrices are narrow, and results do not depend on the machine's cores.
     with _pools().limit(limits=1):
-        ready = prepare(design, family)
+        ready = with_penalty(prepare(design, family), penalty)
         check_estimable(ready)
-        solution = engine.fit(ready, choices)
+        solution = reported(ready, engine.fit(ready, choices))
     quadrature = engine.name == "glmm" and choices.method == "agq" and choices.nodes > 1
     names = {"ols": "ols", "glm": "irls", "lmm": "reml" if choices.reml else "ml"}
     return Fit(
@@ -98,6 +107,7 @@ def _fit_design(design: Design, family: Family, engine: Engine, choices: Choices
         nodes=choices.nodes if quadrature else 1,
         design=design,
         solution=solution,
+        penalty=penalty,
     )
 
 

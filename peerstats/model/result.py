@@ -41,6 +41,7 @@ class Fit:
     nodes: int
     design: Design
     solution: Solution
+    penalty: tuple[str, ...] = ()
 
     @property
     def _coefficients(self) -> Coefficients:

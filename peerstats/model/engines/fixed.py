@@ -17,6 +17,7 @@ from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.optimise import Objective, Optimum, maximise, whitening
+from peerstats.model.engines.penalised import Penalty
 from peerstats.model.engines.problem import Problem, make_problem
 from peerstats.model.families import Family
 
@@ -47,6 +48,7 @@ class Prepared:
     family: Family
     problem: Problem
     fixed: FixedFit
+    penalty: Penalty | None = None
 
 
 def prepare(design: Design, family: Family) -> Prepared:

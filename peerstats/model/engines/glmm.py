@@ -26,6 +26,7 @@ from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
 from peerstats.model.engines.onefactor import OneFactor
 from peerstats.model.engines.optimise import Hessian, Optimum, maximise
+from peerstats.model.engines.penalised import Penalised
 from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
@@ -111,6 +112,8 @@ def fit_glmm(ready: Prepared, nodes: int) -> Solution:
     """
     problem = ready.problem
     likelihood = likelihood_of(problem, nodes)
+    if ready.penalty is not None:
+        likelihood = Penalised(likelihood=likelihood, penalty=ready.penalty)
     everything = tuple(range(len(problem.sizes)))
     search = _Search(problem=problem, likelihood=likelihood, fixed=ready.fixed, free=everything)
     optimum, retried = _with_second_try(search)

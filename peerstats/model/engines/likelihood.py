@@ -19,6 +19,7 @@ from peerstats.model.engines.curvature import laplace_hessian
 from peerstats.model.engines.evaluation import Likelihood
 from peerstats.model.engines.nested import Nested, is_nested
 from peerstats.model.engines.onefactor import OneFactor
+from peerstats.model.engines.penalised import Penalised
 from peerstats.model.engines.problem import Problem
 from peerstats.model.engines.quadrature import quadrature_hessian
 
@@ -35,6 +36,8 @@ def likelihood_of(problem: Problem, nodes: int) -> Likelihood:
 
 def hessian_of(likelihood: Likelihood) -> HessianOf | None:
     """Return the exact Hessian of the log-likelihood, or None where there is no formula for it."""
+    if isinstance(likelihood, Penalised):
+        return likelihood.hessian(hessian_of(likelihood.likelihood))
     if isinstance(likelihood, OneFactor):
         nested = Nested(likelihood.problem)
         return _laplace(nested) if likelihood.nodes == 1 else _quadrature(likelihood, nested)

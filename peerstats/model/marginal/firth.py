@@ -22,7 +22,7 @@ from peerstats.errors import DataError, ModelError
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design, Weights
 from peerstats.model.estimable import check_outcome
-from peerstats.model.families import find_family
+from peerstats.model.families import Family, find_family
 from peerstats.model.formula import Formula, parse_formula
 from peerstats.model.marginal.fitted import Fitted
 from peerstats.model.marginal.gee import clustered_design
@@ -172,7 +172,7 @@ def firth_logit(
 
     Estimates are finite for every outcome that holds both values, also under separation. `groups`
     names the sites' variable; columns constant within every site are left out and named in
-    `messages`. `reference` "chi2" or "f"; `weights`, frequency weights.
+    `messages`. `weights` are frequency weights.
 
     Raises UsageError, DataError and ModelError as `fit` does.
 
@@ -186,11 +186,9 @@ def firth_logit(
     formula = parse_formula(formula) if isinstance(formula, str) else formula
     family = find_family("binomial")
     design = clustered_design(formula, data, groups, weights)
-    check_outcome(design, family)
-    _check_varies(design)
+    _check_outcome(design, family)
     within = within_columns(design, design.groups[groups])
-    rows = _site_rows(design, groups, within)
-    best = maximise(rows, _start(rows))
+    best = maximise(rows := _site_rows(design, groups, within), _start(rows))
     return FirthFit(
         formula=formula,
         family=family,
@@ -204,7 +202,8 @@ def firth_logit(
     )
 
 
-def _check_varies(design: Design) -> None:
+def _check_outcome(design: Design, family: Family) -> None:
+    check_outcome(design, family)
     if np.ptp(design.y) == 0 and design.y[0] in (0.0, 1.0):
         raise ModelError(
             f"Outcome '{design.formula.outcome}' is the same in all {design.n} rows used; there is "

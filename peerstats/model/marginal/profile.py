@@ -1,8 +1,8 @@
 """Profiles of the penalised likelihood: the ratio statistic at a value, and the interval's ends.
 
 With z(c) = √(2 [l*(max) - l*(b_k = c)]), nearly a straight line away from the maximum, an end of
-the interval solves z(c) = z_crit. The slope of l* along the profile is its partial derivative u_k there
-(the other parameters are at their maximum), so dz/dc = -u_k / z and Newton's method needs no
+the interval solves z(c) = z_crit. The slope of l* along the profile is its partial derivative u_k
+there (the other parameters are at their maximum), so dz/dc = -u_k / z and Newton's method needs no
 differences. Each search starts where the last one ended; a bracket keeps the steps honest.
 """
 
