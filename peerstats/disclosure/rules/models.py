@@ -3,7 +3,9 @@
 An odds ratio, its interval and the number of women give back the 2×2 table behind it: 96 % of
 tables of 31 women, from two decimals. Rounding the ratio does not help, so the design is judged. A
 categorical term is withheld as a whole, crude and adjusted, when any of its level-by-outcome cells
-is small: withholding one level would leave the others and the model to give it back. A fit is
+is small: withholding one level would leave the others and the model to give it back. With it goes
+the whole adjusted model: were its other covariates shown, a model without numbers would be one that
+could not be estimated, and its small cell would be known to be empty. A fit is
 withheld when its residual degrees of freedom are below 10 or it has more than 0.33 parameters per
 woman (the limits of ACRO and DataSHIELD); everything is, when the outcome itself is rare.
 """
@@ -23,7 +25,11 @@ TOO_RICH = (
     "This model is withheld: it has more parameters than its number of women can carry without"
     " describing single women."
 )
-OURS = (TOO_RARE, TOO_RICH)
+TOO_SMALL = (
+    "The model of all covariates is withheld: a covariate in it has small numbers. Merge its levels"
+    " or leave it out."
+)
+OURS = (TOO_RARE, TOO_RICH, TOO_SMALL)
 
 
 def protect_models(draft: Draft) -> Draft:
@@ -136,7 +142,8 @@ def _marked(draft: Draft, block: ModelBlock, where: str, sentence: str) -> Draft
 
 
 def _terms(draft: Draft, block: ModelBlock) -> Draft:
-    """Withhold terms with a small cell: estimates, counts and events of all their levels."""
+    """Withhold terms with a small cell, and the adjusted model that has one among others."""
+    few = False
     for term in block.terms:
         sides = (address(block.key, term.variable), address(block.key, "crude", term.variable))
         places = under(draft.numbers, *sides)
@@ -146,6 +153,12 @@ def _terms(draft: Draft, block: ModelBlock) -> Draft:
         if rare or fit.key in refused(block):
             draft = hide(withhold(draft, places, FEW), block.key, [fit], OURS)
             draft = note(draft, f"{block.title}: {term.label} withheld, because of small numbers")
+            few = True
+    now = draft.results.blocks[block.key]
+    whole = isinstance(now, ModelBlock) and any(mark.sentence in OURS for mark in now.marks)
+    if few and not whole and len(block.terms) > 1:
+        adjusted = [fit for fit in every(block) if fit.key == block.key]
+        draft = _marked(hide(draft, block.key, adjusted, OURS), block, block.key, TOO_SMALL)
     return draft
 
 

@@ -5,8 +5,8 @@ are in one setting. Beside a withheld covariate "not estimable" would say just t
 withheld fit leaves behind is made the same in both cases: its numbers are replaced by withheld
 ones, its record, its marks and what was made from it (random part, methods, plot of groups) go.
 
-This is done for the fit of a withheld covariate alone and, where the outcome is rare, for every
-fit. That an adjusted model of several covariates was refused is still said.
+This is done for the fit of a withheld covariate alone, for the adjusted model that it is in and,
+where the outcome is rare, for every fit.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from peerstats.disclosure import policy, release
+from peerstats.disclosure.rules.models import TOO_SMALL
 from peerstats.results.blocks import GroupBlock, Mark
 
 STANDARD = policy("standard")
@@ -63,11 +64,23 @@ def test_a_refused_model_of_a_rare_outcome_looks_like_a_fitted_one(model):
     assert seen(release(fitted, STANDARD)) == seen(release(none, STANDARD))
 
 
+def sentences(released):
+    return [mark.sentence for mark in released.blocks["m1"].marks]
+
+
+def test_an_adjusted_model_with_a_small_cell_looks_the_same_refused_and_withheld(model):
+    fitted = with_crude_fits(model(SMALL))
+    none = with_crude_fits(model(EMPTY))
+    for place in ("m1.x.", "m1.age.", "m1.site."):
+        none = refused(none, "m1", place)
+    assert seen(release(fitted, STANDARD)) == seen(release(none, STANDARD))
+
+
 @pytest.mark.parametrize("sort", ["singular", "warning", "no_p_value"])
 def test_no_mark_of_a_withheld_fit_says_that_it_could_be_had(model, sort):
     mark = Mark(where="m1.crude.x", sort=sort, sentence="The variance is estimated at zero.")
     results = with_crude_fits(model(SMALL, [mark]))
-    assert release(results, STANDARD).blocks["m1"].marks == ()
+    assert sentences(release(results, STANDARD)) == [TOO_SMALL]
 
 
 def test_a_refusal_of_a_measurement_is_withheld_as_well(model):
@@ -75,4 +88,4 @@ def test_a_refusal_of_a_measurement_is_withheld_as_well(model):
     results = refused(with_crude_fits(model(((60, 20), (50, 30)))), "m1.crude.age", "m1.crude.age.")
     released = release(results, STANDARD)
     assert released.number("m1.crude.age.or").printed == "[c]"
-    assert released.blocks["m1"].marks == ()
+    assert sentences(released) == [TOO_SMALL]
