@@ -7,8 +7,8 @@ The fit call only (formula and data frame in, estimates out), one thread, CPU se
 its log-likelihood is within 0.01 of ours or higher: "optimum" says so. The file
 results/engine_speed.csv holds ratios only, peer / peerstats: above 1, peerstats is faster.
 
-`--r` adds lme4 (and glmer.nb, clmm) by engine_speed.R. peers.py says how the peers are installed;
-what is not installed is left out.
+`--r` times lme4 (and glmer.nb, clmm) by engine_speed.R instead, into engine_speed_r.csv. peers.py
+says how the peers are installed; what is not installed is left out.
 """
 
 from __future__ import annotations
@@ -162,10 +162,10 @@ def cpu_seconds(run: Callable[[], Any]) -> float:
     return time.process_time() - start
 
 
-def measure(model: Model, times: int) -> dict[str, tuple[float, float]]:
+def measure(model: Model, times: int, packages: list[str]) -> dict[str, tuple[float, float]]:
     """Package -> (median seconds, log-likelihood), the packages taking turns."""
     data = load(model.data)
-    made = {name: package(model, data) for name, package in PACKAGES.items()}
+    made = {name: PACKAGES[name](model, data) for name in packages}
     runs = {name: found for name, found in made.items() if found is not None}
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     logliks = {}
@@ -213,16 +213,18 @@ def main() -> None:
     parser.add_argument("--only", default="", help="models with this word in their name")
     parser.add_argument("--times", type=int, default=5)
     asked = parser.parse_args()
-    models = tuple(m for m in MODELS if asked.only in m.name)
+    models = tuple(m for m in MODELS if asked.only in m.name and (m.r or not asked.r))
     r = measure_r(models, asked.times) if asked.r else {}
+    packages = ["peerstats"] if asked.r else list(PACKAGES)
     lines = []
     for model in models:
-        found = measure(model, asked.times)
+        found = measure(model, asked.times, packages)
         if model.name in r:
             found["R"] = r[model.name]
         lines += rows_of(model, found)
     if not asked.only:
-        with (HERE / "results" / "engine_speed.csv").open("w", newline="") as file:
+        name = "engine_speed_r.csv" if asked.r else "engine_speed.csv"
+        with (HERE / "results" / name).open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["model", "package", "seconds_over_peerstats", "optimum"])
             writer.writerows(lines)
