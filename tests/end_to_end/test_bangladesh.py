@@ -33,7 +33,7 @@ def test_adjusted_odds_ratios_are_those_of_lme4(bangladesh, term):
 
 
 def test_the_between_district_variance_and_its_measures_are_those_of_lme4(bangladesh):
-    variance = REFERENCE["sd"]["district"] ** 2
+    variance = REFERENCE["components"][0]["sd"] ** 2
     assert value(bangladesh, "m1.site_id.variance") == pytest.approx(variance, rel=5e-3)
     icc = variance / (variance + math.pi**2 / 3)
     assert value(bangladesh, "m1.site_id.icc") == pytest.approx(icc, rel=5e-3)
