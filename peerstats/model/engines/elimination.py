@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
+from scipy.linalg import lapack
 
 from peerstats.model.engines.structure import Loadings, Structure, by_level
 
@@ -80,8 +81,12 @@ class Eliminated:
 
     @cached_property
     def rest_inverse(self) -> Array:
-        """T."""
-        return linalg.cho_solve((self.root, True), np.eye(len(self.root)), check_finite=False)
+        """T, by LAPACK's inverse from a Cholesky factor."""
+        if not len(self.root):
+            return self.root
+        found, _ = lapack.dpotri(self.root, lower=1)
+        half: Array = np.tril(found)
+        return half + np.tril(half, -1).T
 
     @cached_property
     def coupling_inverse(self) -> Array:
@@ -127,6 +132,25 @@ class Eliminated:
                 rest[:, m] -= np.einsum("nk,nk->n", met, a.first)
         return first, rest
 
+    def level_sums(self) -> list[Array]:
+        """For each block the sum over levels of the diagonal blocks of H^-1 (effects, effects).
+
+        Those of the first factor are Σ D_j^-1 and traces tr(T G_b'G_a), without G T.
+        """
+        s, T = self.loadings.structure, self.rest_inverse
+        first = self.inverses.sum(axis=0) if s.width else np.zeros((0, 0))
+        if s.width and s.rest_size:
+            parts = [self.G[e :: s.width] for e in range(s.width)]
+            first = first + np.array([[_trace(T, b.T @ a) for b in parts] for a in parts])
+        found = []
+        for k, places in enumerate(s.indices):
+            if k in s.first:
+                found.append(first[s.spans[k], s.spans[k]])
+            else:
+                at = places - s.q1
+                found.append(T[at[:, :, None], at[:, None, :]].sum(axis=0))
+        return found
+
     def variances(self) -> list[Array]:
         """For each block the diagonal blocks of H^-1 (levels, effects, effects)."""
         s = self.loadings.structure
@@ -139,6 +163,14 @@ class Eliminated:
                 at = places - s.q1
                 found.append(self.rest_inverse[at[:, :, None], at[:, None, :]])
         return found
+
+
+def _trace(T: Array, product: Array | sparse.csr_matrix) -> float:
+    """tr(T P)."""
+    if isinstance(product, np.ndarray):
+        return float((T * product).sum())
+    entries = product.tocoo()
+    return float(T[entries.row, entries.col] @ entries.data)
 
 
 def _invert(D: Array) -> tuple[Array, Array]:

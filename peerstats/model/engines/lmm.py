@@ -39,7 +39,9 @@ from peerstats.model.engines.structure import Structure, knowledge, lower
 
 Array = NDArray[np.float64]
 
-FIRST_THETA, SECOND_THETA = 0.8, 0.2
+LEAST_THETA, MOST_THETA = 0.2, 2.5  # of a first guess, for a column of length 1 a row
+SECOND = 0.3  # of the first guess, for a second try
+INVERTIBLE = 1e-3
 NEAR_ZERO = 0.05
 NO_MODES = np.zeros(0)
 
@@ -102,16 +104,15 @@ class _Profile:
 def _slopes(linear: _Linear, at: _Profile) -> tuple[Array, Array]:
     """Derivatives in θ of the log-likelihood and of r²."""
     problem, s, a = linear.problem, linear.structure, at.H.loadings
-    first, rest = at.H.row_products()
+    inner = _inverse_sums(linear, at)
     weighted = problem.m * at.residual
     # V^-1 X = W (X - A H^-1 A'W X)
     moved = np.array([a.spread(column) for column in at.solved.T]).T
     vx = problem.m[:, None] * (problem.X - moved.reshape(problem.X.shape))
     slopes, by_r2 = [np.zeros(0)], [np.zeros(0)]
     for k, block in enumerate(problem.blocks):
-        inverse = s.fold(k, (first if k in s.first else rest)[:, s.spans[k]])
         r2 = -2.0 * block.Z.T @ (weighted[:, None] * s.row_effects(k, at.v))
-        total = linear.df * r2 / at.r2 + 2.0 * block.Z.T @ (problem.m[:, None] * inverse)
+        total = linear.df * r2 / at.r2 + 2.0 * inner[k]
         if linear.reml and problem.X.shape[1]:
             sums = _level_sums(block, vx)
             part = linalg.solve_triangular(at.root, sums.reshape(-1, vx.shape[1]).T, lower=True)
@@ -120,6 +121,26 @@ def _slopes(linear: _Linear, at: _Profile) -> tuple[Array, Array]:
         slopes.append(-0.5 * total[lower(block)])
         by_r2.append(r2[lower(block)])
     return np.concatenate(slopes), np.concatenate(by_r2)
+
+
+def _inverse_sums(linear: _Linear, at: _Profile) -> list[Array]:
+    """Σ_i w_i z_i u_i' of each block.
+
+    From H^-1 A'WA = I - H^-1 it is L'^-1 (levels I - Σ H^-1_jj), unless an L is nearly singular.
+    """
+    s, blocks = linear.structure, linear.problem.blocks
+    if all(np.abs(np.diag(L)).min() > INVERTIBLE * np.abs(L).max() > 0 for L in at.L):
+        pairs = zip(blocks, at.L, at.H.level_sums(), strict=True)
+        return [
+            linalg.solve_triangular(L.T, block.levels * np.eye(block.size) - sums)
+            for block, L, sums in pairs
+        ]
+    first, rest = at.H.row_products()
+    found = []
+    for k, block in enumerate(blocks):
+        inverse = s.fold(k, (first if k in s.first else rest)[:, s.spans[k]])
+        found.append(block.Z.T @ (linear.problem.m[:, None] * inverse))
+    return found
 
 
 def _level_sums(block: Block, rows: Array) -> Array:
@@ -137,23 +158,35 @@ def _level_sums(block: Block, rows: Array) -> Array:
 def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     """Fit a gaussian model with any random part."""
     linear = _Linear(problem=ready.problem, reml=reml)
-    start = _guess(linear, FIRST_THETA)
+    start = _guess(linear)
     optimum = _search(linear, start, tuple(range(len(start))))
     retried = not optimum.reached
     if retried:
-        again = _search(linear, _guess(linear, SECOND_THETA), tuple(range(len(start))))
+        again = _search(linear, SECOND * start, tuple(range(len(start))))
         better = again.evaluation.value > optimum.evaluation.value - 1e-9
         optimum = again if better else optimum
     theta, free, optimum = _boundary(linear, tuple(range(len(start))), optimum)
     return _solution(ready.design, linear, optimum, (theta, free, retried))
 
 
-def _guess(linear: _Linear, size: float) -> Array:
-    """θ on the diagonals, for columns of length 1 a row."""
+def _guess(linear: _Linear) -> Array:
+    """Moment estimates of θ on the diagonals: E(Σwze)²/σ² ≈ x + θ²x², x = Σwz² of a level."""
+    problem = linear.problem
+    y, w = problem.y - problem.offset, problem.m
+    root = np.sqrt(w)
+    beta = np.linalg.lstsq(problem.X * root[:, None], y * root, rcond=None)[0]
+    e = y - problem.X @ beta
+    sigma2 = max(float(w @ (e * e)) / linear.n, 1e-300)
     found = [np.zeros(0)]
-    for block in linear.problem.blocks:
-        length = np.sqrt(np.maximum((block.Z**2).mean(axis=0), 1e-300))
-        found.append(np.diag(size / length)[lower(block)])
+    for block in problem.blocks:
+        code, diagonal = block.codes[:, 0], []
+        for z in block.Z.T:
+            sums, known = np.bincount(code, w * z * e), np.bincount(code, w * z * z)
+            guess = (sums @ sums / sigma2 - known.sum()) / max(float(known @ known), 1e-300)
+            length = max(float(z @ z) / len(z), 1e-300)
+            low, high = LEAST_THETA**2 / length, MOST_THETA**2 / length
+            diagonal.append(np.sqrt(np.clip(guess, low, high)))
+        found.append(np.diag(diagonal)[lower(block)])
     return np.concatenate(found)
 
 
