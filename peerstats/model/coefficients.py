@@ -41,9 +41,11 @@ def coefficients(design: Design, family: Family, solution: Solution) -> Coeffici
 
 
 def auxiliary_names(design: Design, family: Family) -> list[str]:
-    """Names of γ: the auxiliary predictor's own, numbered where it has covariates."""
+    """Names of γ: the auxiliary predictor's own, with its columns where it has covariates."""
     names = []
     for name in family.auxiliary:
-        width = design.auxiliary[name].shape[1] if name in design.auxiliary else 1
-        names += [name] if width == 1 else [f"{name}[{k}]" for k in range(width)]
+        if name in design.auxiliary and design.zero_recipe is not None:
+            names += [f"{name}: {column.name}" for column in design.zero_recipe.columns]
+        else:
+            names.append(name)
     return names

@@ -98,6 +98,7 @@ def _fit_design(
         ready = with_penalty(prepare(design, family), penalty)
         check_estimable(ready)
         solution = reported(ready, engine.fit(ready, choices))
+    solution = explain_limits(solution, design, family)
     quadrature = engine.name == "glmm" and choices.method == "agq" and choices.nodes > 1
     names = {"ols": "ols", "glm": "irls", "lmm": "reml" if choices.reml else "ml"}
     return Fit(

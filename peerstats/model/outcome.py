@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from peerstats.errors import DataError
+from peerstats.errors import DataError, UsageError
 from peerstats.model.formula import Formula
 from peerstats.model.transforms import evaluate
 from peerstats.model.tree import Name, Node, names_in
@@ -71,6 +71,10 @@ def _read_levels(formula: Formula, used: pd.DataFrame) -> Outcome:
         raise DataError(
             f"Outcome '{formula.outcome}' of an ordinal model must be one variable with ordered "
             "levels."
+        )
+    if () not in formula.fixed:
+        raise UsageError(
+            "The thresholds of an ordinal model stand for its intercept; leave out '0 +' or '- 1'."
         )
     column = find_column(used, formula.response.name)
     ordered = isinstance(column.dtype, pd.CategoricalDtype) and bool(column.cat.ordered)

@@ -1,0 +1,60 @@
+"""What it means when a family's own parameter runs off to the end of its scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+
+from peerstats.model.convergence import Solution
+from peerstats.model.design import Design
+from peerstats.model.families import Family
+
+FAR = 11.0  # e^11: the simpler family's log-likelihood is the same to a few decimals
+
+# Auxiliary predictor -> the sign of its far end, and what is there.
+ENDS: Mapping[str, tuple[int, str]] = MappingProxyType(
+    {
+        "log theta": (
+            1,
+            "The counts vary no more than a Poisson distribution lets them (theta runs to infinity)"
+            ": use the family without a negative binomial part.",
+        ),
+        "log alpha": (
+            -1,
+            "The counts vary no more than a Poisson distribution lets them (alpha runs to 0): use "
+            "family='poisson'.",
+        ),
+        "log phi": (
+            1,
+            "The successes vary no more than a binomial distribution lets them (phi runs to "
+            "infinity): use family='binomial'.",
+        ),
+        "zero": (
+            -1,
+            "There are no more zeros than the counts' own distribution has, or none at all (their "
+            "probability runs to 0): use a family without a zero part.",
+        ),
+    }
+)
+
+
+def explain_limits(solution: Solution, design: Design, family: Family) -> Solution:
+    """Return the solution; where a search ran off along γ, its messages start with the reason.
+
+    Parameters with covariates are left alone: none of them says by itself where ψ is.
+    """
+    if solution.convergence.converged:
+        return solution
+    reasons, at = [], 0
+    for name in family.auxiliary:
+        width = design.auxiliary[name].shape[1] if name in design.auxiliary else 1
+        if name in ENDS and width == 1:
+            sign, words = ENDS[name]
+            if sign * float(np.ravel(solution.auxiliary)[at]) > FAR:
+                reasons.append(words)
+        at += width
+    messages = (*reasons, *solution.convergence.messages)
+    return replace(solution, convergence=replace(solution.convergence, messages=messages))

@@ -1,0 +1,199 @@
+"""fit() with families of their own parameters, against glmmTMB, ordinal and survreg."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peerstats.errors import DataError, ModelError, UsageError
+from peerstats.model.fit import Fit, fit
+
+HERE = Path(__file__).parent
+REFERENCE = json.loads((HERE / "families" / "families.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def salamanders() -> pd.DataFrame:
+    data = pd.read_csv(HERE.parent / "reference" / "salamanders.csv")
+    return data.assign(mined=pd.Categorical(data["mined"], ["yes", "no"]))
+
+
+@pytest.fixture(scope="module")
+def wine() -> pd.DataFrame:
+    return pd.read_csv(HERE.parent / "reference" / "wine.csv")
+
+
+@pytest.fixture(scope="module")
+def made() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(20), 20)
+    x = rng.normal(size=400)
+    lift = 0.5 * rng.normal(size=20)[g]
+    counts = rng.poisson(np.exp(0.5 + 0.3 * x + lift))
+    level = np.digitize(x + lift + rng.logistic(size=400), [-1.0, 1.0])
+    return pd.DataFrame(
+        {
+            "g": g,
+            "x": x,
+            "counts": counts,
+            "positive": 1 + counts,
+            "narrow": rng.binomial(4, 1 / (1 + np.exp(-x))),
+            "level": level,
+            "word": np.array(["low", "mid", "top"])[level],
+        }
+    )
+
+
+def check(model: Fit, wanted: dict, slack: float = 1e-3) -> None:
+    assert model.converged, model.messages
+    assert wanted["loglik"] - 1e-5 < model.llf < wanted["loglik"] + 1e-4
+    error = np.array(wanted["se"])
+    assert np.abs((model.params.to_numpy() - wanted["beta"]) / error).max() < slack
+    np.testing.assert_allclose(model.bse, error, rtol=5e-3)
+    if isinstance(wanted.get("sd"), float):
+        assert model.varcorr["sd"].iloc[0] == pytest.approx(wanted["sd"], rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("family", "zero"),
+    [
+        ("negative_binomial", None),
+        ("negative_binomial1", None),
+        ("zero_inflated_poisson", "~ mined"),
+        ("zero_inflated_negative_binomial", "~ mined"),
+        ("hurdle_poisson", "mined"),
+        ("hurdle_negative_binomial", "~ mined"),
+    ],
+)
+def test_counts_are_fitted_as_by_glmmtmb(
+    family: str, zero: str | None, salamanders: pd.DataFrame
+) -> None:
+    wanted = REFERENCE[family]
+    model = fit("count ~ mined + cover", salamanders, family, zero_formula=zero)
+    check(model, wanted)
+    assert list(model.params.index) == ["Intercept", "mined[T.no]", "cover"]
+    assert model.dispersion == pytest.approx(wanted["sigma"], rel=1e-3)
+    if zero is not None:
+        found = model.auxiliary[["zero: Intercept", "zero: mined[T.no]"]]
+        np.testing.assert_allclose(found, wanted["zero"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "zero"),
+    [
+        ("negative_binomial1", "count ~ mined + cover + (1 | site)", None),
+        ("zero_inflated_poisson", "count ~ mined + (1 | site)", "~ 1"),
+        ("hurdle_poisson", "count ~ mined + (1 | site)", "~ mined"),
+    ],
+)
+def test_counts_of_sites_are_fitted_as_by_glmmtmb(
+    name: str, formula: str, zero: str | None, salamanders: pd.DataFrame
+) -> None:
+    check(fit(formula, salamanders, name, zero_formula=zero), REFERENCE[f"{name}_site"])
+
+
+@pytest.mark.parametrize("name", ["cumulative_logit", "cumulative_probit"])
+def test_ordered_outcomes_are_fitted_as_by_ordinal(name: str, wine: pd.DataFrame) -> None:
+    model = fit("rating ~ temp + contact", wine, name)
+    check(model, REFERENCE[name])
+    slopes = ["temp[T.warm]", "contact[T.yes]"]
+    assert list(model.params.index) == ["1|2", "2|3", "3|4", "4|5", *slopes]
+
+
+def test_ordered_outcomes_of_judges_are_fitted_as_by_ordinal(wine: pd.DataFrame) -> None:
+    model = fit("rating ~ temp + contact + (1 | judge)", wine, "cumulative_probit")
+    wanted = REFERENCE["cumulative_probit_judge"]
+    assert model.llf == pytest.approx(wanted["loglik"], abs=1e-4)
+    np.testing.assert_allclose(model.params, wanted["beta"], atol=1e-3)
+
+
+def test_intervals_are_fitted_as_by_survreg() -> None:
+    data = pd.read_csv(HERE / "families" / "intervals.csv")
+    model = fit("cbind(low, high) ~ x", data, "interval_censored")
+    check(model, REFERENCE["interval_censored"])
+    assert model.dispersion == pytest.approx(REFERENCE["interval_censored"]["sigma"], rel=1e-5)
+    between = fit("cbind(low, high) ~ x + (1 | site)", data, "interval_censored")
+    assert between.converged
+    assert between.llf > model.llf + 5  # the sites differ in these data
+    assert 0.2 < between.varcorr["sd"].iloc[0] < 0.8  # they were made with 0.4
+
+
+def test_levels_are_read_in_their_order(made: pd.DataFrame) -> None:
+    numbers = fit("level ~ x", made, "cumulative_logit")
+    words = fit("word ~ x", made, "cumulative_logit")
+    assert words.llf == pytest.approx(numbers.llf)
+    assert list(words.params.index) == ["low|mid", "mid|top", "x"]
+    assert "low < mid < top" in words.messages[0]
+    turned = made.assign(word=pd.Categorical(made["word"], ["top", "mid", "low"], ordered=True))
+    model = fit("word ~ x", turned, "cumulative_logit")
+    assert model.messages == ()
+    assert model.params["x"] == pytest.approx(-numbers.params["x"], abs=1e-5)
+    assert model.params["top|mid"] == pytest.approx(-numbers.params["1|2"], abs=1e-5)
+
+
+def test_ordinal_models_without_covariates_have_thresholds_only(made: pd.DataFrame) -> None:
+    model = fit("level ~ 1", made, "cumulative_logit")
+    share = np.cumsum(np.bincount(made["level"])[:2]) / len(made)
+    np.testing.assert_allclose(model.params, np.log(share / (1 - share)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "options", "error", "words"),
+    [
+        ("level ~ 0 + x", "cumulative_logit", {}, UsageError, "stand for its intercept"),
+        ("x ~ level", "cumulative_logit", {}, DataError, "broken numbers"),
+        ("cbind(level, g) ~ x", "cumulative_logit", {}, DataError, "one variable"),
+        ("I(x**2) ~ g", "cumulative_logit", {}, DataError, "one variable"),
+        ("level ~ x", "interval_censored", {}, DataError, "needs both ends"),
+        ("counts ~ x", "poisson", {"zero_formula": "~ x"}, UsageError, "needs a family with"),
+        ("counts ~ x", "hurdle_poisson", {"zero_formula": "y ~ x"}, UsageError, "no outcome"),
+        ("counts ~ x", "hurdle_poisson", {"zero_formula": "(1 | g)"}, UsageError, "fixed terms"),
+        ("counts ~ x", "hurdle_poisson", {"zero_formula": "~ 0"}, UsageError, "no terms"),
+        ("counts ~ x", "hurdle_poisson", {"zero_formula": "~ X"}, UsageError, "not in the data"),
+        ("x ~ g", "negative_binomial", {}, DataError, "counts"),
+    ],
+)
+def test_what_a_family_cannot_be_asked_is_refused(
+    formula: str, family: str, options: dict, error: type, words: str, made: pd.DataFrame
+) -> None:
+    with pytest.raises(error, match=words):
+        fit(formula, made, family, **options)
+
+
+def test_too_many_levels_are_refused() -> None:
+    data = {"y": np.arange(60), "x": np.arange(60) % 7}
+    with pytest.raises(DataError, match="60 levels"):
+        fit("y ~ x", data, "cumulative_logit")
+
+
+def test_one_level_is_nothing_to_explain(made: pd.DataFrame) -> None:
+    with pytest.raises(ModelError, match="nothing to explain"):
+        fit("level ~ x", made.assign(level=1), "cumulative_logit")
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "words"),
+    [
+        ("narrow ~ x", "negative_binomial", "theta runs to infinity"),
+        ("narrow ~ x", "negative_binomial1", "alpha runs to 0"),
+        ("positive ~ x", "zero_inflated_poisson", "no more zeros"),
+    ],
+)
+def test_a_parameter_at_its_end_is_explained(
+    formula: str, family: str, words: str, made: pd.DataFrame
+) -> None:
+    model = fit(formula, made, family)
+    assert not model.converged
+    assert words in model.messages[0]
+    simple = fit(formula, made, "poisson")
+    np.testing.assert_allclose(model.params, simple.params, atol=1e-3)
+
+
+def test_rows_without_a_value_of_the_zero_part_are_left_out(salamanders: pd.DataFrame) -> None:
+    data = salamanders.assign(cover=salamanders["cover"].where(salamanders.index % 10 > 0))
+    model = fit("count ~ mined", data, "zero_inflated_poisson", zero_formula="~ cover")
+    assert model.dropped == {"cover": int(data["cover"].isna().sum())}
