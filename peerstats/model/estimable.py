@@ -11,13 +11,17 @@ no only and both (after equal rows are summed), d exists if the linear program
 
 has a positive optimum for some k; those k are the coefficients without a finite estimate
 (Konis 2007). Rows with zero counts play the part of no rows for a count outcome, all others of
-both. When a plain Newton search ends at a maximum with a positive definite Hessian, the maximum
-is unique and no such d exists, so the programs are solved only when that search fails.
+both; of interval-censored times those without an upper end are yes rows, those without a lower end
+no rows. A row of an ordered level is two: a yes row of being above the threshold below it, and a no
+row of being above its own, with columns -1 for the thresholds. When a plain Newton search ends at a
+maximum with a positive definite Hessian, the maximum is unique and no such d exists, so the
+programs are solved only when that search fails.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +97,18 @@ def _one_row_a_group(ready: Prepared) -> str | None:
     return None
 
 
+def _effects_for_every_row(ready: Prepared) -> str | None:
+    """As many random effects as rows leave nothing to tell them from the residual."""
+    for block in ready.design.random:
+        levels = len(ready.design.groups[block.group].levels)
+        if block.length > 1 and levels * block.length >= ready.design.n:
+            return (
+                f"'{block.group}' has {levels * block.length} random effects for "
+                f"{ready.design.n} rows; leave out a random slope or write (1 | {block.group})."
+            )
+    return None
+
+
 def _same_groups(ready: Prepared) -> str | None:
     names = list(ready.design.groups)
     for i, first in enumerate(names):
@@ -144,10 +160,11 @@ def _separated(ready: Prepared) -> str | None:
     problem, plain = ready.problem, ready.fixed
     eta = problem.X @ plain.beta + problem.offset
     # Large counts are no sign of separation, only means near zero are.
-    extreme = np.abs(eta) if ready.family.has_trials else -eta
+    extreme = -eta if problem.family.outcome == "number" else np.abs(eta)
+    extreme = np.abs(eta) if ready.family.has_trials else extreme
     if plain.found and extreme.max() < SURELY_INSIDE:
         return None
-    endless = separating_columns(problem, ready.design.columns)
+    endless = separating_columns(problem, ready.design.columns, ready.design.levels)
     if not endless:
         return None
     return (
@@ -158,29 +175,37 @@ def _separated(ready: Prepared) -> str | None:
     )
 
 
-def separating_columns(problem: Problem, columns: tuple[Column, ...]) -> list[str]:
+def separating_columns(
+    problem: Problem, columns: tuple[Column, ...], levels: tuple[Any, ...] = ()
+) -> list[str]:
     """Return, in words, each column whose coefficient has no finite estimate.
 
     Where one covariate tells all outcomes apart, no other column has a finite estimate either.
     Those that separate in a model of their own are then the ones to look at.
     """
-    signs = _signs(problem)
+    signs, X = _signs(problem, levels), problem.X
+    if problem.family.outcome == "levels":
+        signs, X = _threshold_rows(problem, len(levels))
     if (signs == 2).all():
         return []
-    found = _endless(signs, problem.X, columns)
+    found = _endless(signs, X, columns)
     named = [column for column in found if column.term != "Intercept"] or found
-    alone = [c for c in named if len(named) > 1 and _separates_alone(signs, problem.X, columns, c)]
+    alone = [c for c in named if len(named) > 1 and _separates_alone(signs, X, columns, c)]
     return [_in_words(column) for column in alone or named]
 
 
 def _separates_alone(signs: Array, X: Array, columns: tuple[Column, ...], column: Column) -> bool:
     """Tell whether a column is endless with its own term and the intercept only."""
     kept = [k for k, c in enumerate(columns) if c.term in ("Intercept", column.term)]
-    return column in _endless(signs, X[:, kept], tuple(columns[k] for k in kept))
+    thresholds = range(len(columns), X.shape[1])
+    return column in _endless(signs, X[:, [*kept, *thresholds]], tuple(columns[k] for k in kept))
 
 
 def _endless(signs: Array, X: Array, columns: tuple[Column, ...]) -> list[Column]:
-    """Solve the program of each column (n, p); return those with a separating direction."""
+    """Solve the program of each column; return those with a separating direction.
+
+    X may have more columns at its end, for thresholds.
+    """
     from scipy.optimize import linprog
 
     size = np.abs(X).max(axis=0)
@@ -191,7 +216,7 @@ def _endless(signs: Array, X: Array, columns: tuple[Column, ...]) -> list[Column
     found = []
     for k, column in enumerate(columns):
         for direction in (1.0, -1.0):
-            cost = np.zeros(len(columns))
+            cost = np.zeros(X.shape[1])
             cost[k] = -direction
             answer = linprog(
                 cost,
@@ -208,8 +233,23 @@ def _endless(signs: Array, X: Array, columns: tuple[Column, ...]) -> list[Column
     return found
 
 
-def _signs(problem: Problem) -> Array:
+def _threshold_rows(problem: Problem, levels: int) -> tuple[Array, Array]:
+    """Signs and rows (X, -1 at the threshold) of both ends of each row's level."""
+    level = np.round(problem.y).astype(np.intp)
+    signs, rows = [], []
+    for shift, sign, inside in ((0, -1.0, level < levels - 1), (-1, 1.0, level > 0)):
+        edges = np.zeros((int(inside.sum()), levels - 1))
+        edges[np.arange(len(edges)), level[inside] + shift] = -1.0
+        rows.append(np.hstack([problem.X[inside], edges]))
+        signs.append(np.full(len(edges), sign))
+    return np.concatenate(signs), np.concatenate(rows)
+
+
+def _signs(problem: Problem, levels: tuple[Any, ...]) -> Array:
     """1 for rows that want η up, -1 for down, 2 for rows that hold both."""
+    if problem.family.outcome == "interval":
+        low, high = np.array(levels, dtype=np.float64)[np.round(problem.y).astype(np.intp)].T
+        return np.where(np.isinf(high), 1.0, np.where(low == 0, -1.0, 2.0))
     if problem.family.has_trials:
         return np.where(problem.y >= 1, 1.0, np.where(problem.y <= 0, -1.0, 2.0))
     return np.where(problem.y > 0, 2.0, -1.0)
@@ -228,6 +268,7 @@ CHECKS: tuple[Check, ...] = (
     _no_terms,
     _one_group,
     _one_row_a_group,
+    _effects_for_every_row,
     _same_groups,
     _pure_groups,
     _too_few_rows,

@@ -197,3 +197,19 @@ def test_rows_without_a_value_of_the_zero_part_are_left_out(salamanders: pd.Data
     data = salamanders.assign(cover=salamanders["cover"].where(salamanders.index % 10 > 0))
     model = fit("count ~ mined", data, "zero_inflated_poisson", zero_formula="~ cover")
     assert model.dropped == {"cover": int(data["cover"].isna().sum())}
+
+
+@pytest.mark.parametrize("right", ["t", "x + t", "t + (1 | g)"])
+def test_a_covariate_that_separates_the_levels_is_named(right: str, made: pd.DataFrame) -> None:
+    t = np.random.default_rng(3).integers(0, 2, len(made))
+    data = made.assign(t=t, level=np.where(t == 1, 2, np.minimum(made["level"], 1)))
+    with pytest.raises(ModelError, match="'t' predicts it perfectly"):
+        fit(f"level ~ {right}", data, "cumulative_logit")
+
+
+def test_a_group_without_any_upper_end_is_named(made: pd.DataFrame) -> None:
+    t = np.random.default_rng(3).integers(0, 2, len(made))
+    low = np.where(t == 1, 12.0, made["counts"])
+    data = made.assign(t=t, low=low, high=np.where(t == 1, np.inf, low + 1))
+    with pytest.raises(ModelError, match="'t' predicts it perfectly"):
+        fit("cbind(low, high) ~ x + t", data, "interval_censored")
