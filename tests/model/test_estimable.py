@@ -152,7 +152,12 @@ CASES = {
         "one grouping factor; use method='laplace'",
     ),
     "no terms": ("y ~ 0", women(), {}, "no terms"),
-    "random slopes": ("y ~ x + (x | site)", women(), {}, r"write \(1 \| site\)"),
+    "slopes for every row": (
+        "y ~ x + (x | pair)",
+        women().assign(pair=lambda d: np.arange(len(d)) // 2),
+        {},
+        r"write \(1 \| pair\)",
+    ),
     "REML of a binary outcome": ("y ~ (1 | site)", women(), {"reml": True}, "gaussian outcome"),
 }
 

@@ -123,12 +123,21 @@ def fit_glmm(ready: Prepared, nodes: int) -> Solution:
 
 def _with_second_try(search: _Search) -> tuple[Optimum, bool]:
     first = _first_try(search)
-    if first.reached:
+    runaway = _incredible(search, first)
+    if first.reached and not runaway:
         return first, False
     # Another method too: where Newton's long steps lost their way, BFGS may keep to it.
     second = replace(search, exact=False).run(0.5 * search.fixed.beta, SECOND_TAU)
-    better = second.evaluation.value > first.evaluation.value - 1e-6
-    return (second if better and (second.reached or not first.reached) else first), True
+    # A variance that ran off may have passed a better maximum on its way.
+    margin = 1e-6 if runaway else -1e-6
+    better = second.evaluation.value > first.evaluation.value + margin
+    kept = second if better and (second.reached or not first.reached) else first
+    return kept, kept is second or not first.reached
+
+
+def _incredible(search: _Search, optimum: Optimum) -> bool:
+    tau = np.abs(search.split(optimum.parameters)[1]).max(initial=0.0)
+    return bool(search.problem.family.latent_variance is not None and tau > INCREDIBLE)
 
 
 def _guess_tau(search: _Search) -> Array:

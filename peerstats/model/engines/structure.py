@@ -11,7 +11,7 @@ v holds the first factor's effects level by level, then the rest block by block,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -183,7 +183,13 @@ class Structure:
 
 def lower(block: Block) -> tuple[Codes, Codes]:
     """Rows and columns of a block's lower triangle, in the order of θ."""
-    rows, columns = np.tril_indices(block.size)
+    return _lower(block.size)
+
+
+@cache
+def _lower(size: int) -> tuple[Codes, Codes]:
+    rows, columns = np.tril_indices(size)
+    rows.flags.writeable = columns.flags.writeable = False
     return rows, columns
 
 
@@ -199,7 +205,9 @@ class Loadings:
         """A v."""
         s = self.structure
         total = np.zeros(s.problem.n)
-        if s.width:
+        if s.width == 1:
+            total += self.first[:, 0] * v[: s.q1][s.code]
+        elif s.width:
             total += np.einsum("nk,nk->n", self.first, v[: s.q1].reshape(-1, s.width)[s.code])
         if s.rest_size:
             total += np.einsum("nm,nm->n", self.rest, v[s.q1 :][s.place])
