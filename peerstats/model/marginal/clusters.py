@@ -60,17 +60,25 @@ class Clusters:
         return np.add.reduceat(weighted, self.starts, axis=0)
 
 
-def sort_rows(design: Design, grouping: Grouping, family: Family) -> Clusters:
-    """Return the design's rows in the order of their clusters."""
+def sort_rows(
+    design: Design, grouping: Grouping, family: Family, *, sampling: bool = False
+) -> Clusters:
+    """Return the design's rows in the order of their clusters.
+
+    The design's weights are frequencies, or with `sampling` factors of the trials: a row then
+    counts once, however many women it stands for.
+    """
     order = np.argsort(grouping.codes, kind="stable")
     code = grouping.codes[order]
     ones = np.ones(design.n)
+    trials = ones if design.trials is None else design.trials
+    weights = ones if design.weights is None else design.weights
     return Clusters(
         family=family,
         X=design.X[order],
         y=design.y[order],
-        m=ones if design.trials is None else design.trials[order],
-        f=ones if design.weights is None else design.weights[order],
+        m=trials[order] * (weights[order] if sampling else 1.0),
+        f=ones if sampling else weights[order],
         offset=np.zeros(design.n) if design.offset is None else design.offset[order],
         starts=np.flatnonzero(np.r_[True, code[1:] != code[:-1]]),
     )

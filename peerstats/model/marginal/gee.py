@@ -37,6 +37,7 @@ class MarginalOptions(TypedDict, total=False):
     covariance: Literal["cr2", "mancl_derouen", "robust", "model"]
     reference: Literal["t", "z"]
     weights: Weights | None
+    sampling_weights: Weights | None
 
 
 def gee(
@@ -54,7 +55,8 @@ def gee(
     Options: `link`; `correlation` "exchangeable" (default; moment estimate as geepack's) or
     "independence"; `covariance` "cr2" (default), "mancl_derouen", "robust" or "model"; `reference`
     "t" with Bell & McCaffrey's degrees of freedom (default) or, from 40 clusters on, "z";
-    `weights`, frequency weights as an array or a column's name.
+    `weights`, frequency weights, or `sampling_weights` (with independence and a sandwich only), an
+    array or a column's name.
 
     Raises UsageError for a formula, variable or option that does not exist, DataError for values
     of the wrong kind, ModelError for a single cluster, separation or collinear columns.
@@ -72,12 +74,24 @@ def gee(
     known = find_family(family, options.get("link"))
     if known.name not in FAMILIES:
         raise UsageError(f"gee() has no family '{known.name}' (known: {', '.join(FAMILIES)}).")
-    design = clustered_design(formula, data, groups, options.get("weights"))
+    sampling = options.get("sampling_weights")
+    weights = options.get("weights") if sampling is None else sampling
+    design = clustered_design(formula, data, groups, weights)
     check_reference(chosen["reference"], len(design.groups[groups].levels))
-    ready = answerable(design, known)
-    clusters = sort_rows(design, design.groups[groups], known)
+    return _fit_design(design, known, chosen, sampling is not None)
+
+
+def _fit_design(
+    design: Design, family: Family, chosen: dict[str, str], sampling: bool
+) -> MarginalFit:
+    """Check that the data can answer, then solve the equations."""
+    ready = answerable(design, family)
+    (grouping,) = design.groups.values()
+    clusters = sort_rows(design, grouping, family, sampling=sampling)
     solved = solve(clusters, ready.fixed.beta, chosen["correlation"] == "exchangeable")
-    return _as_fit(ready, design, solved, chosen)
+    # Rows that stand for many women are still single rows: nobs does not count the weights.
+    kept = replace(design, weights=None) if sampling else design
+    return replace(_as_fit(ready, kept, solved, chosen), sampled=sampling)
 
 
 def _as_fit(ready: Prepared, design: Design, solved: Solved, chosen: dict[str, str]) -> MarginalFit:
@@ -120,7 +134,18 @@ def _read_options(options: MarginalOptions) -> dict[str, str]:
     }
     check_choice("correlation", chosen["correlation"], CORRELATIONS)
     check_choice("covariance", chosen["covariance"], KINDS)
+    if options.get("sampling_weights") is not None:
+        _check_sampling(options, chosen)
     return chosen
+
+
+def _check_sampling(options: MarginalOptions, chosen: dict[str, str]) -> None:
+    if options.get("weights") is not None:
+        raise UsageError("Give weights (frequencies) or sampling_weights, not both.")
+    if chosen["correlation"] != "independence":
+        raise UsageError("sampling_weights need correlation='independence'.")
+    if chosen["covariance"] == "model":
+        raise UsageError("sampling_weights need a sandwich: covariance 'cr2', not 'model'.")
 
 
 def clustered_design(

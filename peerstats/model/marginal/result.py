@@ -42,7 +42,8 @@ class MarginalFit(Fitted):
     """A marginal model fitted by estimating equations; estimates are on the link's scale.
 
     `kind` names the covariance behind `bse`, tests and intervals, `df` the degrees of freedom of
-    each coefficient's t (Bell & McCaffrey 2002). `correlation` is the working correlation.
+    each coefficient's t (Bell & McCaffrey 2002). `correlation` is the working correlation;
+    `sampled` tells sampling weights.
     """
 
     correlation: str
@@ -50,24 +51,30 @@ class MarginalFit(Fitted):
     reference: str
     freedom: Array
     equations: Equations
+    sampled: bool = False
 
     def cov_params(self, kind: str | None = None) -> pd.DataFrame:
         """Covariance of the estimates by `kind`; the fit's own when None."""
         if kind is None or kind == self.kind:
             values = self.solution.covariance
         else:
-            check_choice("covariance", kind, KINDS)
+            self._check_kind(kind)
             values = covariance(self.equations, kind)[0]
         return pd.DataFrame(values, index=self.design.names, columns=self.design.names)
 
     def with_covariance(self, kind: str, reference: str | None = None) -> MarginalFit:
         """Return the same fit with another covariance behind its tests and intervals."""
         reference = self.reference if reference is None else reference
-        check_choice("covariance", kind, KINDS)
+        self._check_kind(kind)
         check_reference(reference, self.equations.clusters.count)
         values, df = covariance(self.equations, kind)
         solution = replace(self.solution, covariance=values)
         return replace(self, kind=kind, reference=reference, solution=solution, freedom=df)
+
+    def _check_kind(self, kind: str) -> None:
+        check_choice("covariance", kind, KINDS)
+        if self.sampled and kind == "model":
+            raise UsageError("sampling_weights need a sandwich: covariance 'cr2', not 'model'.")
 
     @property
     def df(self) -> pd.Series:

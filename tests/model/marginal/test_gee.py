@@ -159,6 +159,28 @@ def test_frequency_weights_are_rows_written_several_times() -> None:
     assert weighted.nobs == written.nobs
 
 
+def test_sampling_weights_weigh_the_equations_not_the_rows() -> None:
+    data = few_sites(sites=12).sort_values("site")
+    data["w"] = np.random.default_rng(2).uniform(0.5, 4.0, len(data))
+    model = gee(
+        "y ~ x + arm", data, "site", correlation="independence", covariance="robust",
+        sampling_weights="w",
+    )  # fmt: skip
+    theirs = GEE.from_formula("y ~ x + arm", "site", data, family=Binomial(), weights=data["w"])
+    np.testing.assert_allclose(model.params, theirs.fit().params, rtol=1e-6)
+    np.testing.assert_allclose(model.bse, theirs.fit().bse, rtol=1e-5)
+    assert model.nobs == len(data)
+    with pytest.raises(UsageError, match="need a sandwich"):
+        model.cov_params("model")
+    tenfold = gee(
+        "y ~ x + arm", data, "site", correlation="independence",
+        sampling_weights=10 * data["w"].to_numpy(),
+    )  # fmt: skip
+    once = model.with_covariance("cr2")
+    np.testing.assert_allclose(tenfold.bse, once.bse, rtol=1e-8)
+    np.testing.assert_allclose(tenfold.df, once.df, rtol=1e-8)
+
+
 def test_many_small_clusters_give_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     data = few_sites(sites=50)
     whole = gee("y ~ x + arm", data, "site")
@@ -231,6 +253,13 @@ def test_a_cluster_that_decides_alone_is_told() -> None:
         ({"correlation": "ar1"}, UsageError, "Unknown correlation 'ar1'"),
         ({"covariance": "cr3"}, UsageError, "Unknown covariance 'cr3'"),
         ({"covarance": "cr2"}, UsageError, "Did you mean 'covariance'"),
+        ({"sampling_weights": "m"}, UsageError, "correlation='independence'"),
+        ({"sampling_weights": "m", "weights": "m"}, UsageError, "not both"),
+        (
+            {"sampling_weights": "m", "correlation": "independence", "covariance": "model"},
+            UsageError,
+            "need a sandwich",
+        ),
         ({"reference": "z"}, UsageError, "With 6 clusters a z test rejects far too often"),
         ({"formula": "count ~ x"}, DataError, "count"),
         ({"formula": "y ~ x + apart"}, ModelError, "separated"),
