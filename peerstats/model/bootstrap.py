@@ -7,7 +7,10 @@ draw counting as a new level (Davison & Hinkley 1997, 3.8). Intervals from the d
     percentile  [q(α/2), q(1-α/2)]              basic  [2t - q(1-α/2), 2t - q(α/2)].
 
 Every replicate has its own generator, spawned from the one given, so the numbers do not depend on
-the number of jobs. A refit has no formula to read and no matrix to build.
+the number of jobs. A refit has no formula to read and no matrix to build. Where it can, it starts
+at the fit's estimates and modes, in the space whitened by their covariance, and stops within 1e-4
+standard errors of its maximum; a search that leads far away is left to the engine, which tells a
+separated resample from a strange one.
 """
 
 from __future__ import annotations
@@ -22,9 +25,18 @@ from numpy.typing import NDArray
 from peerstats.errors import ModelError, UsageError
 from peerstats.model.convergence import Solution
 from peerstats.model.design import Design, Grouping
+from peerstats.model.engines.optimise import highest
 from peerstats.model.prediction import check_choice
-from peerstats.model.refit import one_row_each, refit, take_rows, with_outcome, with_solution
+from peerstats.model.refit import (
+    one_row_each,
+    pools,
+    refit,
+    take_rows,
+    with_outcome,
+    with_solution,
+)
 from peerstats.model.simulation import draw_outcome
+from peerstats.model.surface import covariance_of, surface_of
 
 if TYPE_CHECKING:
     from peerstats.model.result import Fit
@@ -34,6 +46,8 @@ Array = NDArray[np.float64]
 KINDS = ("parametric", "cluster")
 INTERVALS = ("percentile", "basic")
 BATCHES = 8  # a job's share of the replicates is handed out in so many parts
+NEAR = 1e-4  # gradient in standard errors at which a refit counts as done
+FAR = 8.0  # standard errors from the estimates beyond which the engine has the last word
 MOST_FAILED = 0.05  # share of refits without a maximum that is mentioned
 
 
@@ -82,12 +96,21 @@ class Bootstrap:
         return f"<Bootstrap: {self.kind}, {len(self.draws)} refits, {self.failed} failed>"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Where refits begin: a root of the estimates' covariance, and the modes."""
+
+    scale: Array
+    modes: Array
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resampling:
     """How outcomes are drawn: parametric, or by clusters of `group`."""
 
     kind: str = "parametric"
     group: str | None = None
+    start: Start | None = None
 
 
 def bootstrap(
@@ -100,6 +123,7 @@ def bootstrap(
     whole = _bare(one_row_each(fit))
     if how.kind == "cluster":
         how = replace(how, group=cluster_factor(fit, how.group))
+    how = replace(how, start=_start(whole))
     generators = rng.spawn(size)
     if jobs == 1:
         draws = _replicates(whole, generators, how)
@@ -154,6 +178,10 @@ def _replicate(fit: Fit, rng: np.random.Generator, how: Resampling) -> Array:
         design = resample_clusters(fit.design, how.group, rng)
     else:
         design = with_outcome(fit.design, draw_outcome(fit, rng))
+    if how.start is not None:
+        quick = _quick(replace(fit, design=design), how.start)
+        if quick is not None:
+            return quick
     try:
         solution = refit(fit, design)
     except (ModelError, np.linalg.LinAlgError):
@@ -161,6 +189,36 @@ def _replicate(fit: Fit, rng: np.random.Generator, how: Resampling) -> Array:
     if solution is None or not solution.convergence.converged:
         return np.full(len(_parameters(fit, fit.solution)), np.nan)
     return _parameters(fit, solution).to_numpy(dtype=np.float64)
+
+
+def _start(fit: Fit) -> Start | None:
+    """Where refits can begin; None for models that the engine fits from the beginning."""
+    fixed_only = not fit.formula.random
+    if fixed_only or fit.family.has_dispersion or fit.family.thresholds is not None:
+        return None
+    if fit.convergence.singular or not fit.converged:
+        return None
+    surface = surface_of(fit)
+    modes = surface.objective(surface.best, surface.modes).modes
+    try:
+        scale = np.linalg.cholesky(covariance_of(surface, modes))
+    except np.linalg.LinAlgError:
+        return None
+    return Start(np.asarray(scale, dtype=np.float64), modes)
+
+
+def _quick(fit: Fit, start: Start) -> Array | None:
+    """Estimates from a search that begins at those of the original; None when it leads away."""
+    surface = surface_of(fit)
+    modes = start.modes if len(start.modes) == len(surface.modes) else surface.modes
+    with np.errstate(all="ignore"), pools().limit(limits=1):
+        phi, found = highest(surface.objective, surface.best, start.scale, modes, None, NEAR)
+    left = np.abs(found.gradient @ start.scale).max() if found.usable else np.inf
+    away = np.abs(np.linalg.solve(start.scale, phi - surface.best)).max()
+    if not (left <= 10 * NEAR and away <= FAR):
+        return None
+    shown = {c.name: abs(phi[c.place]) if c.is_sd else phi[c.place] for c in surface.coordinates}
+    return np.array([shown[name] for name in _parameters(fit, fit.solution).index])
 
 
 def resample_clusters(design: Design, group: str, rng: np.random.Generator) -> Design:

@@ -93,13 +93,14 @@ def _one_step(fit: Fit, factor: str) -> Array:
     m = np.ones(design.n) if design.weights is None else design.weights
     m = m if design.trials is None else m * design.trials
     _, r, w = fitted_family(fit).slopes(design.y, eta, m / fit.solution.dispersion)
-    working = eta - offset + r / w
+    # Only W ỹ enters, so that rows without weight (zeros of a hurdle model) do no harm.
+    weighted = np.column_stack([w[:, None] * X, w * (eta - offset) + r])
     levels = len(design.groups[factor].levels)
     p = X.shape[1]
     gram, cross = np.zeros((levels, p, p)), np.zeros((levels, p))
     for level in range(levels):
         at = np.flatnonzero(codes == level)
-        solved = _solve(effects, at, w[at], np.column_stack([X[at], working[at]]))
+        solved = _solve(effects, at, w[at], weighted[at])
         gram[level] = X[at].T @ solved[:, :p]
         cross[level] = X[at].T @ solved[:, p]
     left = gram.sum(axis=0) - gram
@@ -126,7 +127,7 @@ def _check_independent(
 def _solve(
     effects: tuple[RandomEffect, ...], at: NDArray[np.intp], w: Array, right: Array
 ) -> Array:
-    """V^-1 times something within one cluster: V = W^-1 + AA', by way of I + A'WA."""
+    """V^-1 times something within one cluster; `right` is W times it. V = W^-1 + AA'."""
     columns = []
     for effect in effects:
         scaled = effect.Z[at] @ root(effect.covariance)
@@ -137,7 +138,6 @@ def _solve(
     A = np.column_stack(columns)
     weighted = w[:, None] * A
     inner = np.eye(A.shape[1]) + A.T @ weighted
-    solved: Array = w[:, None] * right - weighted @ linalg.solve(
-        inner, weighted.T @ right, assume_a="pos"
-    )
+    inner_part = linalg.solve(inner, A.T @ right, assume_a="sym")
+    solved: Array = right - weighted @ inner_part
     return solved

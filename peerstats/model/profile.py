@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg
 from scipy.interpolate import CubicHermiteSpline
 from scipy.optimize import brentq
 from scipy.special import ndtri
@@ -32,7 +31,7 @@ from scipy.special import ndtri
 from peerstats.errors import ModelError, UsageError, did_you_mean
 from peerstats.model.engines.optimise import highest
 from peerstats.model.refit import refit, with_solution
-from peerstats.model.surface import Coordinate, Surface, surface_of
+from peerstats.model.surface import Coordinate, Surface, covariance_of, surface_of
 
 if TYPE_CHECKING:
     from peerstats.model.result import Fit
@@ -43,7 +42,6 @@ TARGETS = (0.7, 1.4, 2.1, 2.65)  # |ζ| of the points on each side
 FURTHEST = 2.6  # of an interval's end: 99 % needs 2.576
 NEAR = 1e-4  # gradient in standard errors at which a point is good: an error of 1e-8 in pl
 SMALL = 0.1  # first step of a standard deviation estimated at zero
-DIFFERENCE = 1e-4
 MOST_POINTS = 12  # on one side
 
 
@@ -117,7 +115,7 @@ def profile(fit: Fit, parameters: Sequence[str] | None) -> Profile:
     surface = surface_of(fit)
     chosen = _chosen(surface, parameters)
     here = surface.objective(surface.best, surface.modes)
-    covariance = _covariance(surface, here.modes)
+    covariance = covariance_of(surface, here.modes)
     frames, estimates = [], {}
     for coordinate in chosen:
         trace = _trace(surface, coordinate, covariance, here.value)
@@ -142,26 +140,6 @@ def _chosen(surface: Surface, parameters: Sequence[str] | None) -> list[Coordina
                 f"{did_you_mean(name, known)}"
             )
     return [known[name] for name in parameters]
-
-
-def _covariance(surface: Surface, modes: Array) -> Array:
-    """Inverse of the Hessian at the estimates; zero for standard deviations estimated at zero."""
-    best = surface.best
-    stuck = [c.place for c in surface.coordinates if c.is_sd and best[c.place] == 0]
-    free = [k for k in range(len(best)) if k not in stuck]
-    if surface.hessian is not None:
-        whole = -surface.hessian(best, modes)
-    else:
-        rows = []
-        for k in range(len(best)):
-            step = np.zeros(len(best))
-            step[k] = DIFFERENCE * max(1.0, abs(best[k]))
-            up, down = (surface.objective(best + s, modes).gradient for s in (step, -step))
-            rows.append((down - up) / (2 * step[k]))
-        whole = 0.5 * (np.array(rows) + np.array(rows).T)
-    found = np.zeros_like(whole)
-    found[np.ix_(free, free)] = linalg.inv(whole[np.ix_(free, free)])
-    return found
 
 
 def _trace(surface: Surface, coordinate: Coordinate, covariance: Array, top: float) -> _Trace:

@@ -66,4 +66,6 @@ def _distribution(fit: Fit, variance: np.ndarray, weights: np.ndarray) -> float:
     eta = fitted_link(fit.design, fit.solution, conditional=False) + 0.5 * variance
     mean = float(weights @ np.exp(eta) / weights.sum())
     spread = np.asarray(fitted_family(fit).variance(np.full(fit.design.n, mean)))
+    if not np.isfinite(spread).all():
+        raise ModelError(f"{family!r} has no variance on the link's scale, so no R².")
     return float(np.log1p(float(weights @ spread / weights.sum()) / mean**2))

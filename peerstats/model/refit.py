@@ -7,11 +7,12 @@ formula decides is already in the design, so only its arrays are changed.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from peerstats.errors import ModelError
 from peerstats.model.convergence import Solution
@@ -33,15 +34,22 @@ def refit(fit: Fit, design: Design, *, reml: bool | None = None) -> Solution:
     from peerstats.model.engines import Choices, choose_engine
     from peerstats.model.engines.fixed import prepare
     from peerstats.model.estimable import check_estimable
+    from peerstats.model.penalty import reported, with_penalty
 
     criterion = fit.method == "reml" if reml is None else reml
     method = "agq" if fit.method == "agq" else "laplace"
     choices = Choices(method=method, nodes=fit.nodes, reml=criterion)
     engine = choose_engine(fit.formula, fit.family, choices)
-    with threadpool_limits(limits=1):
-        ready = prepare(design, fit.family)
+    with pools().limit(limits=1):
+        ready = with_penalty(prepare(design, fit.family), fit.penalty)
         check_estimable(ready)
-        return engine.fit(ready, choices)
+        return reported(ready, engine.fit(ready, choices))
+
+
+@cache
+def pools() -> ThreadpoolController:
+    """Return the thread pools of the libraries loaded: looking them up again is slow."""
+    return ThreadpoolController()
 
 
 def with_solution(fit: Fit, solution: Solution, **changes: Any) -> Fit:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from peerstats.errors import ModelError
 from peerstats.model.coefficients import auxiliary_names
@@ -29,13 +30,16 @@ from peerstats.model.engines.evaluation import Evaluation, Likelihood
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
 from peerstats.model.engines.lmm import _Linear, _slopes
 from peerstats.model.engines.optimise import Hessian
+from peerstats.model.engines.penalised import Penalised
 from peerstats.model.engines.problem import Problem, make_problem
+from peerstats.model.penalty import prior_of
 from peerstats.model.random_effect import block_covariances
 
 if TYPE_CHECKING:
     from peerstats.model.result import Fit
 
 Array = NDArray[np.float64]
+DIFFERENCE = 1e-4  # of a parameter, for the Hessian where it has no formula
 Objective = Callable[[Array, Array], Evaluation]
 
 
@@ -75,6 +79,26 @@ def surface_of(fit: Fit) -> Surface:
     return _intercepts(fit, problem)
 
 
+def covariance_of(surface: Surface, modes: Array) -> Array:
+    """Return the inverse of the Hessian at the estimates; zero for an sd estimated at zero."""
+    best = surface.best
+    stuck = [c.place for c in surface.coordinates if c.is_sd and best[c.place] == 0]
+    free = [k for k in range(len(best)) if k not in stuck]
+    if surface.hessian is not None:
+        whole = -surface.hessian(best, modes)
+    else:
+        rows = []
+        for k in range(len(best)):
+            step = np.zeros(len(best))
+            step[k] = DIFFERENCE * max(1.0, abs(best[k]))
+            up, down = (surface.objective(best + s, modes).gradient for s in (step, -step))
+            rows.append((down - up) / (2 * step[k]))
+        whole = 0.5 * (np.array(rows) + np.array(rows).T)
+    found = np.zeros_like(whole)
+    found[np.ix_(free, free)] = linalg.inv(whole[np.ix_(free, free)])
+    return found
+
+
 def _fixed_coordinates(fit: Fit) -> list[Coordinate]:
     names = [*fit.design.names, *auxiliary_names(fit.design, fit.family)]
     return [Coordinate(name=name, place=place) for place, name in enumerate(names)]
@@ -83,6 +107,9 @@ def _fixed_coordinates(fit: Fit) -> list[Coordinate]:
 def _intercepts(fit: Fit, problem: Problem) -> Surface:
     """Random intercepts: φ = (β, τ in the problem's order)."""
     likelihood = likelihood_of(problem, fit.nodes)
+    if fit.penalty:
+        prior = prior_of(problem, fit.design, fit.penalty)
+        likelihood = Penalised(likelihood=likelihood, penalty=prior)
     p, groups = problem.X.shape[1], [r.group for r in fit.formula.random]
     names = [f"sd({groups[k]} Intercept)" for k in problem.order]
     sds = [float(fit.solution.sds[k]) for k in problem.order]

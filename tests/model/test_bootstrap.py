@@ -91,3 +91,10 @@ def test_choices_are_checked(herds, public_data):
     with pytest.raises(ModelError, match="no grouping factor"):
         plain.bootstrap(rng, 2, "cluster")
     assert plain.bootstrap(rng, 5).draws.shape == (5, 4)
+
+
+def test_refits_that_start_at_the_fit_end_where_the_engine_does(herds, monkeypatch):
+    quick = herds.bootstrap(np.random.default_rng(3), 10)
+    monkeypatch.setattr("peerstats.model.bootstrap._start", lambda fit: None)
+    slow = herds.bootstrap(np.random.default_rng(3), 10)
+    assert ((quick.draws - slow.draws).abs() / quick.bse).max().max() < 2e-3
