@@ -26,6 +26,7 @@ from peerstats.spec.read import UNREAD, Draft
 from peerstats.tables import TABLES
 
 METHODS = ("laplace", "agq")
+TWO_COLUMNS = ("beta_binomial", "interval_censored")
 
 # What a table or figure cannot do without; a kind that is not named here needs nothing.
 TABLE_NEEDS = {
@@ -147,6 +148,12 @@ def _model(where: Path, model: ModelSection, analysis: Analysis, codebook: Codeb
     if model.link and model.family in FAMILIES:
         links = FAMILIES[model.family][1]
         yield from _one_of((*where, "link"), f"link of {model.family} models", model.link, links)
+    if model.family in TWO_COLUMNS:
+        yield (
+            (*where, "family"),
+            f"the outcome of a {model.family} model is two columns, cbind(a, b), which an analysis "
+            "file cannot name; fit it from Python with peerstats.fit",
+        )
     yield from _one_of((*where, "method"), "method", model.method, METHODS)
     outcome = outcome_variable(analysis, model.outcome)
     if outcome == model.outcome and outcome not in codebook.fields and outcome != UNREAD:

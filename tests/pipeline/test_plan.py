@@ -75,6 +75,7 @@ def test_all_mistakes_of_a_file_are_told_in_one_go_with_their_lines(tmp_path):
         ('profile = "standard"', 'profile = "public"', "profile_reason"),
         ('profile = "standard"', 'profile = "relaxed"', "Known: public, standard, strict"),
         ('key = "m2"', 'key = "m1"', "used twice"),
+        ('key = "m2"', 'key = "m2"\nfamily = "interval_censored"', "two columns"),
         ('factor = "site_id"', 'factor = "venue_id"', "unknown grouping factor"),
         ('factor = "site_id"', "", "needs 'factor'"),
         ('table = "missing"', 'table = "table1"', "draws a table of kind 'missingness'"),
