@@ -66,10 +66,10 @@ def profile_interval(fit: Fit, factor: str, alpha: float) -> tuple[float, float]
     """Return the profile interval of a factor's variance, on the link scale squared.
 
     (nan, nan) for gaussian models, whose engine profiles nothing out, and for families with
-    parameters of their own; the upper end is inf when
+    parameters of their own, and for penalised fits; the upper end is inf when
     the likelihood does not fall far enough at any standard deviation up to 16.
     """
-    if fit.family.has_dispersion or fit.family.auxiliary:
+    if fit.family.has_dispersion or fit.family.auxiliary or fit.penalty:
         return math.nan, math.nan
     from scipy import special
 

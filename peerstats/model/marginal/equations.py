@@ -40,7 +40,10 @@ def solve(clusters: Clusters, start: Array, correlated: bool) -> Solved:
     beta = start
     at = standardise(clusters, beta)
     if at is None:
-        raise ModelError("No start was found inside the link's range; use another link.")
+        raise ModelError(
+            "The model without clusters ends at the edge of the link's range, where some mean is "
+            "impossible; use another link, or modified_poisson() for prevalence ratios."
+        )
     for step in range(STEPS):
         alpha = _alpha(clusters, at) if correlated else 0.0
         found = equations(clusters, at, alpha)
@@ -68,6 +71,11 @@ def _step(clusters: Clusters, beta: Array, step: Array) -> tuple[Array, Standard
 
 def _alpha(clusters: Clusters, at: Standardised) -> float:
     """The exchangeable correlation, refused where no cluster could have it."""
+    if not at.scale > 0:
+        raise ModelError(
+            "The covariates give the outcome exactly, so residuals have no correlation; check "
+            "that none of them is a form of the outcome."
+        )
     alpha = exchangeable(clusters, at)
     largest = float(clusters.sums(np.ones_like(clusters.y)).max())
     least = -1.0 / (largest - 1.0) if largest > 1 else -1.0

@@ -164,6 +164,8 @@ def clustered_design(
     inside = np.ones(len(frame), dtype=bool)
     for name in factors:
         inside &= find_column(frame, name).notna().to_numpy()
+    if len(frame) and not inside.any():
+        raise ModelError(f"'{groups}' has no value in any of the {len(frame)} rows.")
     if weights is not None and not isinstance(weights, str):
         weights = np.asarray(weights, dtype=np.float64)
         weights = weights[inside] if weights.shape == inside.shape else weights

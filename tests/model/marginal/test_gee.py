@@ -264,10 +264,15 @@ def test_a_cluster_that_decides_alone_is_told() -> None:
         ({"formula": "count ~ x"}, DataError, "count"),
         ({"formula": "y ~ x + apart"}, ModelError, "separated"),
         ({"groups": "one"}, ModelError, "at least two"),
+        ({"groups": "none"}, ModelError, "'none' has no value in any of the"),
+        ({"formula": "twice ~ x", "family": "gaussian"}, ModelError, "give the outcome exactly"),
+        ({"formula": "edge ~ rise", "link": "log"}, ModelError, "modified_poisson"),
     ],
 )
 def test_refusals_say_what_to_do(change: dict[str, Any], error: type, told: str) -> None:
     data = few_sites().assign(one="a").assign(apart=lambda d: d["y"] * 2 + 1)
+    data = data.assign(none=np.nan, twice=2 * data["x"], rise=np.linspace(-1, 1, len(data)))
+    data["edge"] = ((np.arange(len(data)) % 3 > 0) | (data["rise"] > 0)).astype(int)
     options = {"formula": "y ~ x", "groups": "site", "family": "binomial"} | change
     with pytest.raises(error, match=told):
         gee(options.pop("formula"), data, **options)
