@@ -74,7 +74,8 @@ def _row(fit: Fit, parts: LogSd, at: int, alpha: float) -> Estimate:
     if high == math.inf:
         return dataclasses.replace(row, reason="the likelihood gives it no upper limit")
     if zero:
-        reason = f"estimated at zero, it has no interval in a {fit.family.name} model"
+        words = fit.family.name.replace("_", " ")
+        reason = f"estimated at zero, it has no interval in a {words} model"
         return dataclasses.replace(row, reason=reason)
     half = z * row.std_error
     return dataclasses.replace(

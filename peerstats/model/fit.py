@@ -100,7 +100,7 @@ def _fit_design(
         solution = reported(ready, engine.fit(ready, choices))
     solution = explain_limits(solution, design, family)
     quadrature = engine.name == "glmm" and choices.method == "agq" and choices.nodes > 1
-    names = {"ols": "ols", "glm": "irls", "lmm": "reml" if choices.reml else "ml"}
+    names = {"ols": "ols", "glm": "irls", "ml": "ml", "lmm": "reml" if choices.reml else "ml"}
     return Fit(
         formula=design.formula,
         family=family,

@@ -16,6 +16,19 @@ REGRESSIONS = {
     ("binomial", "identity"): "binomial regression with identity link",
     ("poisson", "log"): "Poisson regression",
     ("gaussian", "identity"): "linear regression",
+    ("binomial", "probit"): "probit regression",
+    ("binomial", "cloglog"): "complementary log-log regression",
+    ("negative_binomial", "log"): "negative binomial regression",
+    ("negative_binomial1", "log"): "negative binomial regression with variance proportional to the "
+    "mean",
+    ("beta_binomial", "logit"): "beta-binomial regression",
+    ("cumulative_logit", "logit"): "proportional-odds (cumulative logit) regression",
+    ("cumulative_probit", "probit"): "ordered (cumulative) probit regression",
+    ("zero_inflated_poisson", "log"): "zero-inflated Poisson regression",
+    ("zero_inflated_negative_binomial", "log"): "zero-inflated negative binomial regression",
+    ("hurdle_poisson", "log"): "hurdle Poisson regression",
+    ("hurdle_negative_binomial", "log"): "hurdle negative binomial regression",
+    ("interval_censored", "log"): "interval-censored Weibull regression",
 }
 METHODS = {
     "laplace": "maximum likelihood with the Laplace approximation",

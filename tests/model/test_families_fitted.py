@@ -75,6 +75,7 @@ def test_counts_are_fitted_as_by_glmmtmb(
     wanted = REFERENCE[family]
     model = fit("count ~ mined + cover", salamanders, family, zero_formula=zero)
     check(model, wanted)
+    assert model.method == "ml"
     assert list(model.params.index) == ["Intercept", "mined[T.no]", "cover"]
     assert model.dispersion == pytest.approx(wanted["sigma"], rel=1e-3)
     if zero is not None:

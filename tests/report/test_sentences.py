@@ -2,6 +2,9 @@
 
 import dataclasses
 
+import pytest
+
+from peerstats.model.families import FAMILIES
 from peerstats.report.methods import disclosure_sentences, dropped_sentences, model_paragraph
 from peerstats.report.sentences import (
     cautions,
@@ -10,6 +13,7 @@ from peerstats.report.sentences import (
     unanswered,
     variation_sentences,
 )
+from peerstats.report.words import REGRESSIONS
 from peerstats.results.blocks import Mark
 from peerstats.results.text import plain
 
@@ -128,3 +132,10 @@ def test_an_estimate_beside_its_product_says_for_whom_it_holds(study):
     (sentence,) = said(study, exposure_sentences(study, block))
     assert f"is “{reference}”, was 1.64" in sentence
     assert "; univariable, for all women, 1.71" in sentence
+
+
+@pytest.mark.parametrize(
+    ("family", "link"), [(name, link) for name, (_, links) in FAMILIES.items() for link in links]
+)
+def test_every_family_has_words(family, link):
+    assert (family, link) in REGRESSIONS
