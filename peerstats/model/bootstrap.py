@@ -116,7 +116,20 @@ class Resampling:
 def bootstrap(
     fit: Fit, rng: np.random.Generator, size: int, how: Resampling, jobs: int
 ) -> Bootstrap:
-    """Refit `size` times in `jobs` processes."""
+    """Refit `size` times in `jobs` processes.
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.normal(size=12)[site] + rng.normal(size=120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site}, family="gaussian")
+    >>> drawn = model.bootstrap(np.random.default_rng(2), 20)
+    >>> drawn
+    <Bootstrap: parametric, 20 refits, 0 failed>
+    >>> list(drawn.conf_int().index)
+    ['Intercept', 'sd(site Intercept)', 'sd(Residual)']
+    """
     check_choice("kind", how.kind, KINDS)
     if size < 1:
         raise UsageError("size must be 1 or more.")

@@ -43,6 +43,15 @@ def influence(fit: Fit, group: str | None, kind: str) -> pd.DataFrame:
     """Return a row a level: the shift of every coefficient in SEs, cook and rows.
 
     "exact" gives the random effects' standard deviations without the level too, as `sd(...)`.
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.normal(size=12)[site] + rng.normal(size=120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site}, family="gaussian")
+    >>> list(model.influence(kind="one_step").columns)
+    ['Intercept', 'cook', 'rows']
     """
     check_choice("kind", kind, KINDS)
     factor = cluster_factor(fit, group)

@@ -67,7 +67,17 @@ def predict(fit: Fit, newdata: Any, kind: str, new_levels: str, conditional: boo
 def predict_interval(
     fit: Fit, newdata: Any, kind: str, groups: tuple[str, bool], alpha: float
 ) -> pd.DataFrame:
-    """Return prediction, std_error, low and high a row; `groups` is (new_levels, conditional)."""
+    """Return prediction, std_error, low and high a row; `groups` is (new_levels, conditional).
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.binomial(1, 0.3, 120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site})
+    >>> list(model.predict_interval({"site": [3]}, "population").columns)
+    ['prediction', 'std_error', 'low', 'high']
+    """
     check_choice("kind", kind, KINDS)
     rows = _rows(fit, newdata, kind, groups)
     family = _family(fit, newdata, rows)

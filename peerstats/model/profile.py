@@ -105,6 +105,15 @@ def profile(fit: Fit, parameters: Sequence[str] | None) -> Profile:
 
     A REML fit is profiled by maximum likelihood, as in lme4. Raises UsageError for a parameter
     that does not exist and ModelError for a fit that is not at a maximum.
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.normal(size=12)[site] + rng.normal(size=120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site}, family="gaussian")
+    >>> model.profile(["sd(site Intercept)"]).conf_int().round(2).to_numpy().tolist()
+    [[0.25, 0.85]]
     """
     messages: tuple[str, ...] = ()
     if fit.method == "reml":

@@ -34,7 +34,18 @@ if TYPE_CHECKING:
 
 
 def r_squared(fit: Fit) -> pd.Series:
-    """Return marginal and conditional R² with their parts: fixed, random, distribution."""
+    """Return marginal and conditional R² with their parts: fixed, random, distribution.
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.normal(size=12)[site] + rng.normal(size=120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site}, family="gaussian")
+    >>> found = model.r_squared()
+    >>> bool(found["conditional"].round(6) == (found["random"] / found[2:].sum()).round(6))
+    True
+    """
     weights = np.ones(fit.design.n) if fit.design.weights is None else fit.design.weights
     total = float(weights.sum())
     by_row = fit.design.X @ fit.solution.beta

@@ -40,7 +40,17 @@ TINY = 1e-12  # keeps a quantile residual finite
 
 
 def residuals(fit: Fit, kind: str, rng: np.random.Generator | None, conditional: bool) -> pd.Series:
-    """Return one residual a row used; `rng` is needed for "quantile" of discrete outcomes."""
+    """Return one residual a row used; `rng` is needed for "quantile" of discrete outcomes.
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.normal(size=12)[site] + rng.normal(size=120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site}, family="gaussian")
+    >>> bool(np.allclose(model.residuals("quantile"), model.residuals("pearson")))
+    True
+    """
     check_choice("kind", kind, KINDS)
     family = fitted_family(fit)
     eta = fitted_link(fit.design, fit.solution, conditional)

@@ -27,7 +27,17 @@ EFFECTS = ("new", "modes")
 
 
 def simulate(fit: Fit, rng: np.random.Generator, size: int, effects: str) -> pd.DataFrame:
-    """Return `size` outcomes of every row, one column each; successes where there are trials."""
+    """Return `size` outcomes of every row, one column each; successes where there are trials.
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.normal(size=12)[site] + rng.normal(size=120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site}, family="gaussian")
+    >>> model.simulate(np.random.default_rng(3), 2).shape
+    (120, 2)
+    """
     check_choice("effects", effects, EFFECTS)
     if size < 1:
         raise UsageError("size must be 1 or more.")

@@ -71,7 +71,19 @@ class Moments:
 
 
 def small_sample(fit: Fit, method: str, alpha: float) -> pd.DataFrame:
-    """Return estimate, std_error, df, statistic, p_value, conf_low, conf_high by term."""
+    """Return estimate, std_error, df, statistic, p_value, conf_low, conf_high by term.
+
+    Raises ModelError for models that are not gaussian or have no random effects.
+
+    >>> import numpy as np
+    >>> from peerstats.model.fit import fit
+    >>> rng = np.random.default_rng(1)
+    >>> site = np.repeat(np.arange(12), 10)
+    >>> y = rng.normal(size=12)[site] + rng.normal(size=120)
+    >>> model = fit("y ~ 1 + (1 | site)", {"y": y, "site": site}, family="gaussian")
+    >>> float(model.small_sample("kenward_roger").loc["Intercept", "df"].round(6))
+    11.0
+    """
     check_choice("method", method, METHODS)
     _check(fit)
     fitted = one_row_each(fit)
