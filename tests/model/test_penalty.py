@@ -164,3 +164,11 @@ def test_penalised_fits_are_not_compared_by_likelihood() -> None:
     data = sites()
     with pytest.raises(ModelError, match="Penalised fits"):
         anova(fit("y ~ 1 + (1 | site)", data), fit("y ~ x + (1 | site)", data, penalty="log_f"))
+
+
+def test_bootstrap_refits_keep_the_penalty() -> None:
+    data = sites(count=5)
+    model = fit("y ~ x + (1 | site)", data, penalty=("log_f", "log_tau"))
+    draws = model.bootstrap(np.random.default_rng(1), size=12).draws
+    assert (draws["sd(site Intercept)"] > 0.02).all()
+    assert np.isfinite(draws).all(axis=None)

@@ -23,6 +23,7 @@ from peerstats.model.marginal.equations import Solved, solve
 from peerstats.model.marginal.result import MarginalFit, check_reference
 from peerstats.model.marginal.sandwich import KINDS, covariance
 from peerstats.model.prediction import check_choice
+from peerstats.model.refit import pools
 from peerstats.model.variables import as_frame, find_column
 
 CORRELATIONS = ("independence", "exchangeable")
@@ -85,13 +86,15 @@ def _fit_design(
     design: Design, family: Family, chosen: dict[str, str], sampling: bool
 ) -> MarginalFit:
     """Check that the data can answer, then solve the equations."""
-    ready = answerable(design, family)
     (grouping,) = design.groups.values()
-    clusters = sort_rows(design, grouping, family, sampling=sampling)
-    solved = solve(clusters, ready.fixed.beta, chosen["correlation"] == "exchangeable")
-    # Rows that stand for many women are still single rows: nobs does not count the weights.
-    kept = replace(design, weights=None) if sampling else design
-    return replace(_as_fit(ready, kept, solved, chosen), sampled=sampling)
+    # One thread: the matrices are narrow, and results do not depend on the machine's cores.
+    with pools().limit(limits=1):
+        ready = answerable(design, family)
+        clusters = sort_rows(design, grouping, family, sampling=sampling)
+        solved = solve(clusters, ready.fixed.beta, chosen["correlation"] == "exchangeable")
+        # Rows that stand for many women are still single rows: nobs does not count the weights.
+        kept = replace(design, weights=None) if sampling else design
+        return replace(_as_fit(ready, kept, solved, chosen), sampled=sampling)
 
 
 def _as_fit(ready: Prepared, design: Design, solved: Solved, chosen: dict[str, str]) -> MarginalFit:
