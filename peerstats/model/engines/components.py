@@ -84,15 +84,15 @@ def effects(
     }
 
 
-def smallest(
+def small_columns(
     s: Structure, theta: Array, free: frozenset[int], least: float
-) -> tuple[list[int], Array] | None:
-    """The free column of a triangle whose diagonal is smallest, and θ without it.
+) -> list[tuple[list[int], Array]]:
+    """The free columns of triangles with a small diagonal, smallest first, and θ without each.
 
     Small is less than `least` of the row's length (a correlation near ±1) or, for columns of Z of
     length 1 a row, than `least` itself (a variance near 0).
     """
-    found = None
+    found = []
     blocks = zip(s.problem.blocks, s.triangles, s.split(theta), strict=True)
     for block, part, L in blocks:
         columns = lower(block)[1]
@@ -105,8 +105,8 @@ def smallest(
             if size < least:
                 start = theta.copy()
                 start[part] = _without(L, e)[lower(block)]
-                least, found = size, (places, start)
-    return found
+                found.append((size, places, start))
+    return [(places, start) for _, places, start in sorted(found, key=lambda each: each[0])]
 
 
 def _without(L: Array, e: int) -> Array:

@@ -21,7 +21,7 @@ from peerstats.errors import ModelError
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
-from peerstats.model.engines.components import component, effects, smallest, transformed
+from peerstats.model.engines.components import component, effects, small_columns, transformed
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import FixedFit, Prepared
@@ -95,6 +95,7 @@ def fit_general(ready: Prepared, nodes: int = 1) -> Solution:
         scale = whitening(optimum.hessian) if optimum.min_eigenvalue > 0 else None
         optimum = search.run(start, optimum.evaluation.modes, scale)
     search, optimum = boundary(search, optimum)
+    retried = retried and search.free == everything
     return _solution(ready.design, search, optimum, retried)
 
 
@@ -164,15 +165,13 @@ def boundary(search: Search, optimum: Optimum) -> tuple[Search, Optimum]:
     """Compare with the fit that has the smallest column of a triangle at zero; keep the better."""
     k, whole = search.likelihood.ends[1], search.whole(optimum.parameters)
     free = frozenset(i - k for i in search.free if i >= k)
-    found = smallest(search.likelihood.structure, whole[k:], free, NEAR_ZERO)
-    if found is None:
-        return search, optimum
-    gone, start = {k + i for i in found[0]}, np.r_[whole[:k], found[1]]
-    reduced = replace(search, free=tuple(i for i in search.free if i not in gone))
-    at_zero = reduced.run(start, optimum.evaluation.modes)
-    if at_zero.evaluation.value < optimum.evaluation.value - 1e-6:
-        return search, optimum
-    return boundary(reduced, at_zero)
+    for columns, theta in small_columns(search.likelihood.structure, whole[k:], free, NEAR_ZERO):
+        gone = {k + i for i in columns}
+        reduced = replace(search, free=tuple(i for i in search.free if i not in gone))
+        at_zero = reduced.run(np.r_[whole[:k], theta], optimum.evaluation.modes)
+        if at_zero.evaluation.value >= optimum.evaluation.value - 1e-6:
+            return boundary(reduced, at_zero)
+    return search, optimum
 
 
 def _solution(design: Design, search: Search, optimum: Optimum, retried: bool) -> Solution:

@@ -28,7 +28,7 @@ from scipy import linalg
 
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
-from peerstats.model.engines.components import component, effects, smallest, transformed
+from peerstats.model.engines.components import component, effects, small_columns, transformed
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import Prepared
@@ -196,15 +196,12 @@ def _boundary(
     """Compare with the fit that has the smallest column of an L at zero; keep the better."""
     theta = np.zeros(linear.structure.triangles[-1].stop)
     theta[list(free)] = optimum.parameters
-    found = smallest(linear.structure, theta, frozenset(free), NEAR_ZERO)
-    if found is None:
-        return theta, free, optimum
-    gone, start = found
-    rest = tuple(k for k in free if k not in gone)
-    at_zero = _search(linear, start, rest)
-    if at_zero.evaluation.value < optimum.evaluation.value - 1e-9:
-        return theta, free, optimum
-    return _boundary(linear, rest, at_zero)
+    for gone, start in small_columns(linear.structure, theta, frozenset(free), NEAR_ZERO):
+        rest = tuple(k for k in free if k not in gone)
+        at_zero = _search(linear, start, rest)
+        if at_zero.evaluation.value >= optimum.evaluation.value - 1e-9:
+            return _boundary(linear, rest, at_zero)
+    return theta, free, optimum
 
 
 def _search(linear: _Linear, start: Array, free: tuple[int, ...]) -> Optimum:

@@ -34,6 +34,7 @@ COARSE = 1e-3  # gradient, in standard errors, at which BFGS hands over to Newto
 FINE = 1e-6  # gradient at which the optimum counts as reached
 FINEST = 1e-7  # the same where the Hessian is exact and a last step is cheap
 MOST_STEPS = 150
+MOST_SADDLES = 3  # left before giving up
 LONGEST_STEP = 4.0  # standard errors
 WELL = 0.1  # part of the gradient left by a step after which the Hessian is kept
 LEAST_EIGENVALUE = 1e-6  # of a Hessian that counts as positive definite
@@ -96,13 +97,7 @@ def maximise(
     point, steps = climb(space, modes)
     curvature = space.curvature(point)
     if curvature is None:
-        point, curvature, more = _finish(space, point)
-        if np.linalg.eigvalsh(curvature).max(initial=0.0) > UNEVEN:
-            # Differences were too coarse for the steepest direction: once more, in its own units.
-            space = _evened(space, point, curvature)
-            modes = point.evaluation.modes
-            point, curvature, again = _finish(space, space.at(np.zeros_like(point.x), modes))
-            more += again
+        space, point, curvature, more = _difference_and_finish(space, point)
         steps += more
     eigenvalues = np.linalg.eigvalsh(curvature)
     back = np.linalg.inv(space.scale)
@@ -114,6 +109,25 @@ def maximise(
         min_eigenvalue=float(eigenvalues.min(initial=1.0)),
         iterations=steps,
     )
+
+
+def _difference_and_finish(space: _Space, point: _Point) -> tuple[_Space, _Point, Array, int]:
+    """Newton's last steps by a differenced Hessian, after leaving saddles."""
+    point, curvature, steps = _finish(space, point)
+    for _ in range(MOST_SADDLES):
+        beyond = _leave_saddle(space, point, curvature)
+        if beyond is None:
+            break
+        point, more = _quasi_newton(space, beyond, COARSE)
+        point, curvature, last = _finish(space, point)
+        steps += more + last
+    if np.linalg.eigvalsh(curvature).max(initial=0.0) > UNEVEN:
+        # Differences were too coarse for the steepest direction: once more, in its own units.
+        space = _evened(space, point, curvature)
+        modes = point.evaluation.modes
+        point, curvature, more = _finish(space, space.at(np.zeros_like(point.x), modes))
+        steps += more
+    return space, point, curvature, steps
 
 
 def _evened(space: _Space, point: _Point, curvature: Array) -> _Space:
@@ -222,6 +236,19 @@ def _finish(space: _Space, point: _Point) -> tuple[_Point, Array, int]:
         if np.abs(point.gradient).max(initial=0.0) < FINE:
             return point, hessian, taken + 1
     return point, hessian, 4
+
+
+def _leave_saddle(space: _Space, point: _Point, hessian: Array) -> _Point | None:
+    """A higher point along the direction in which the likelihood curves upward, if there is one."""
+    values, vectors = np.linalg.eigh(hessian)
+    if values.min(initial=0.0) > -LEAST_EIGENVALUE:
+        return None
+    least = point.evaluation.value + 1e-9 * (1 + abs(point.evaluation.value))
+    for size in (1.0, -1.0, 0.3, -0.3):
+        trial = space.at(point.x + size * vectors[:, 0], point.evaluation.modes)
+        if trial.evaluation.usable and trial.evaluation.value > least:
+            return trial
+    return None
 
 
 def _newton_step(hessian: Array, gradient: Array) -> Array | None:
