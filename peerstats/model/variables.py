@@ -34,6 +34,8 @@ def as_frame(data: Any) -> pd.DataFrame:
 
 def find_column(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return one column; UsageError with the nearest name when there is none, or two."""
+    if frame.columns.is_unique and name in frame.columns:
+        return frame[name]
     count = int((frame.columns == name).sum())
     if count == 0:
         known = [c for c in frame.columns if isinstance(c, str)]
