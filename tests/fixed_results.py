@@ -277,7 +277,8 @@ def model(numbers: Numbers) -> ModelBlock:
         numbers.count(f"m1.{name}.events", events)
         numbers.count(f"m1.{name}.n", n)
     random_part(numbers, "m1.venue", (0.284, 0.091, 0.88, 0.079, 0.027, 0.211, 1.66, 1.33, 2.45))
-    random_part(numbers, "m1.null.venue", (0.412, 0.16, 1.06, 0.111, 0.046, 0.244, 1.84, 1.46, 2.67))
+    null = (0.412, 0.16, 1.06, 0.111, 0.046, 0.244, 1.84, 1.46, 2.67)
+    random_part(numbers, "m1.null.venue", null)
     for base in ("m1", "m1.null"):
         numbers.count(f"{base}.n", 401)
         numbers.count(f"{base}.events", 205)
