@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,11 @@ from peerstats.errors import DataError, UsageError, did_you_mean
 from peerstats.model.columns import remake_matrix
 from peerstats.model.convergence import Solution
 from peerstats.model.design import Design, read_grouping, read_offset
-from peerstats.model.random_columns import RandomColumns
+from peerstats.model.formula import RandomTerm
+from peerstats.model.membership import read_membership
 from peerstats.model.random_effect import block_covariances, effects_of
 from peerstats.model.tree import names_in
-from peerstats.model.variables import Values, as_frame, find_column, read_values
+from peerstats.model.variables import as_frame, find_column, read_values
 
 Array = NDArray[np.float64]
 
@@ -82,19 +82,16 @@ def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
     needed = [name for term in terms for factor in term for name in names_in(factor)]
     needed += [name for node in formula.offset for name in names_in(node)]
     in_groups = groups in ("known", "any")
-    used_factors = [f for r in formula.random for f in r.factors] if in_groups else []
-    complete = np.ones(len(data), dtype=bool)
-    for name in dict.fromkeys([*needed, *used_factors]):
-        complete &= find_column(data, name).notna().to_numpy()
+    complete = _complete(design, data, needed, groups)
     used = data.loc[complete]
     columns = {name: read_values(find_column(used, name)) for name in dict.fromkeys(needed)}
     offset = read_offset(formula, columns, dict(design.recipe.memory), learn=False)
     found: list[Part] = []
     told: list[str] = []
-    places = {r.group: r.factors for r in formula.random}
+    by_group = {r.group: r for r in formula.random}
     for block in design.random if groups != "none" else ():
-        factors = places[block.group] if in_groups else ()
-        found.append(_read_part(design, block, used, (columns, factors)))
+        Z = remake_matrix(block.recipe, columns, len(used))
+        found.append(_read_part(design, by_group[block.group], used, (Z, in_groups)))
     if in_groups:
         told = _unknown(design, found, groups)
     return Rows(
@@ -107,27 +104,44 @@ def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
     )
 
 
+def _complete(
+    design: Design, data: pd.DataFrame, needed: list[str], groups: str
+) -> NDArray[np.bool_]:
+    """Rows with a value in every variable used; one membership of several is enough."""
+    terms = design.formula.random if groups != "none" else ()
+    names = list(needed)
+    for term in terms:
+        if term.membership:
+            names += term.shares
+        elif groups in ("known", "any"):
+            names += term.factors
+    complete = np.ones(len(data), dtype=bool)
+    for name in dict.fromkeys(names):
+        complete &= find_column(data, name).notna().to_numpy()
+    for term in terms:
+        if term.membership:
+            known = [find_column(data, f).notna().to_numpy() for f in term.factors]
+            complete &= np.any(known, axis=0)
+    return complete
+
+
 def _read_part(
-    design: Design,
-    block: RandomColumns,
-    used: pd.DataFrame,
-    read: tuple[Mapping[str, Values], tuple[str, ...]],
+    design: Design, term: RandomTerm, used: pd.DataFrame, read: tuple[Array, bool]
 ) -> Part:
-    columns, factors = read
-    Z = remake_matrix(block.recipe, columns, len(used))
-    at = np.full((len(used), 1), -1, dtype=np.intp)
-    new = 0
-    if factors:
-        if design.groups[block.group].members is not None:
-            raise UsageError(
-                f"Rows belong to several levels of '{block.group}'; new rows are predicted with "
-                "conditional=False or kind='population'."
-            )
-        place = {level: i for i, level in enumerate(design.groups[block.group].levels)}
-        grouping = read_grouping(block.group, factors, used)
-        by_level = np.array([place.get(level, -1) for level in grouping.levels], dtype=np.intp)
-        at, new = by_level[grouping.codes][:, None], int((by_level < 0).sum())
-    return Part(Z=Z, at=at, shares=np.ones(at.shape), new=new)
+    """Read the levels where they are asked for, and memberships' shares in any case."""
+    Z, in_groups = read
+    shares = np.ones((len(used), 1))
+    at = np.full(shares.shape, -1, dtype=np.intp)
+    if term.membership:
+        at, shares, labels = read_membership(term, used)
+    elif in_groups:
+        grouping = read_grouping(term.group, term.factors, used)
+        at, labels = grouping.codes[:, None], grouping.levels
+    if not in_groups:
+        return Part(Z=Z, at=np.full(shares.shape, -1, dtype=np.intp), shares=shares)
+    place = {level: i for i, level in enumerate(design.groups[term.group].levels)}
+    by_level = np.array([place.get(level, -1) for level in labels], dtype=np.intp)
+    return Part(Z=Z, at=by_level[at], shares=shares, new=int((by_level < 0).sum()))
 
 
 def _unknown(design: Design, parts: list[Part], groups: str) -> list[str]:

@@ -113,3 +113,21 @@ def test_intervals_of_groups_cover():
 def test_kinds_are_checked(herds):
     with pytest.raises(UsageError, match=r"Unknown kind 'populaton'.*'population'"):
         herds.predict(kind="populaton")
+
+
+def test_rows_of_several_groups_get_the_share_of_each():
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(rng.integers(0, 20, (400, 2)), columns=["a", "b"])
+    effect = rng.normal(size=20)
+    data["y"] = 0.5 * effect[data["a"]] + 0.5 * effect[data["b"]] + rng.normal(size=400)
+    fitted = fit("y ~ 1 + (1 | mm(a, b))", data, family="gaussian")
+    np.testing.assert_allclose(fitted.predict(data), fitted.predict())
+    alone = pd.DataFrame({"a": [3, 3], "b": [None, 99]})
+    with pytest.raises(DataError, match=r"has 1 level\(s\) the fit"):
+        fitted.predict(alone)
+    found = fitted.predict(alone, new_levels="population")
+    mode = fitted.random_effects["mm(a, b)"].loc["3", "mode"]
+    np.testing.assert_allclose(found - fitted.params["Intercept"], [mode, mode / 2])
+    variance = fitted.varcorr["variance"][0]
+    spread = fitted.predict_interval(alone, new_levels="population")["std_error"] ** 2
+    assert spread[1] > variance / 4  # of the venue that was not seen
