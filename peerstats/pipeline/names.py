@@ -196,8 +196,8 @@ def _random(where: Path, model: ModelSection, codebook: Codebook) -> Found:
         if not effect.intercept_only:
             yield (
                 where,
-                f"'{effect}' is no random intercept; slopes cannot be fitted yet, write "
-                f"'(1 | {effect.group})'",
+                f"'{effect}' is no random intercept; a report has tables for these only, write "
+                f"'(1 | {effect.group})', or fit the slope with peerstats.fit()",
             )
     for name in formula.variables:
         if name != "y":
