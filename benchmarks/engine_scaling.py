@@ -18,6 +18,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,6 +30,7 @@ from peers import PACKAGES, Model, quietly
 
 HERE = Path(__file__).parent
 SIZES = ((31, 3), (200, 10), (2_000, 20), (20_000, 200), (200_000, 2_000), (2_000_000, 2_000))
+LONG = 3.0  # seconds of a fit that is timed once
 RESET_PEAK = Path("/proc/self/clear_refs")  # Linux; elsewhere the peak includes reading the data
 
 
@@ -50,12 +52,13 @@ def one_fit(package: str, rows: int, sites: int) -> None:
     if RESET_PEAK.exists():
         RESET_PEAK.write_text("5")
     before = peak_bytes()
-    first = quietly(lambda: cpu_seconds(run))
+    start = time.process_time()
+    found = quietly(run)
+    seconds = [time.process_time() - start]
     growth = peak_bytes() - before
-    times = 1 if first > 10 else 5
-    seconds = [first] + [quietly(lambda: cpu_seconds(run)) for _ in range(times - 1)]
-    found = loglik(quietly(run)) if first < 10 else None
-    print(json.dumps([statistics.median(seconds), found, growth]))
+    while len(seconds) < 5 and seconds[0] < LONG:
+        seconds.append(quietly(lambda: cpu_seconds(run)))
+    print(json.dumps([statistics.median(seconds), loglik(found), growth]))
 
 
 def measure(package: str, rows: int, sites: int) -> list[float] | None:

@@ -199,9 +199,8 @@ def rows_of(model: Model, found: dict[str, tuple[float, float]]) -> list[list[st
     for name, (seconds, theirs) in found.items():
         if name == "peerstats":
             continue
-        same = "no random effect" if name == "statsmodels GLM" else f"{theirs - loglik:+.4f}"
-        if name != "statsmodels GLM":
-            same = ("same " if theirs > loglik - SAME else "SHORT ") + same
+        same = ("same " if theirs > loglik - SAME else "SHORT ") + f"{theirs - loglik:+.4f}"
+        same = "no random effect" if name.startswith("GLM") else same
         lines.append([model.name, name, f"{seconds / ours:.2f}", same])
         print(f"{model.name:26} {name:16} {seconds / ours:9.2f} x  {same}   ({ours:.4f} s)")
     return lines

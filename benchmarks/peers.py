@@ -116,7 +116,25 @@ def plain_glm(model: Model, data: pd.DataFrame) -> Run | None:
     return glm.fit, lambda found: found.llf
 
 
-PACKAGES = {"peerstats": peerstats, "glmm": glmm, "gpboost": gpboost, "statsmodels GLM": plain_glm}
+def formula_glm(model: Model, data: pd.DataFrame) -> Run | None:
+    """The same from formula and data frame, as the other packages are called."""
+    import statsmodels.formula.api as smf
+
+    families = {"binomial": Binomial, "poisson": Poisson, "gaussian": Gaussian}
+    fixed = model.formula.split(" + (")[0]
+    if model.family not in families or "cbind" in fixed:
+        return None
+    family = families[model.family]()
+    return lambda: smf.glm(fixed, data, family=family).fit(), lambda found: found.llf
+
+
+PACKAGES = {
+    "peerstats": peerstats,
+    "glmm": glmm,
+    "gpboost": gpboost,
+    "GLM of arrays": plain_glm,
+    "GLM of formula": formula_glm,
+}
 
 
 def quietly(run: Callable[[], Any]) -> Any:
