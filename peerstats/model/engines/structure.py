@@ -134,7 +134,7 @@ class Structure:
         nothing = np.zeros((self.problem.n, 0))
         return Loadings(
             structure=self,
-            first=np.column_stack([nothing, *first]),
+            first=np.asfortranarray(np.column_stack([nothing, *first])),  # used by columns
             rest=np.column_stack([nothing, *rest]),
         )
 
@@ -208,7 +208,8 @@ class Loadings:
         if s.width == 1:
             total += self.first[:, 0] * v[: s.q1][s.code]
         elif s.width:
-            total += np.einsum("nk,nk->n", self.first, v[: s.q1].reshape(-1, s.width)[s.code])
+            for column, effects in zip(self.first.T, v[: s.q1].reshape(-1, s.width).T, strict=True):
+                total += column * effects[s.code]
         if s.rest_size:
             total += np.einsum("nm,nm->n", self.rest, v[s.q1 :][s.place])
         return total
@@ -218,11 +219,12 @@ class Loadings:
         s = self.structure
         parts: list[Array] = []
         if s.width:
-            parts.append(by_level(s, x[:, None] * self.first).ravel())
+            sums = [by_level(s, x * column) for column in self.first.T]
+            parts.append(np.column_stack(sums).ravel())
         if s.rest_size:
             weights = (x[:, None] * self.rest).ravel()
-            sums = np.bincount(s.place.ravel(), weights=weights, minlength=s.rest_size)
-            parts.append(sums.astype(np.float64))
+            rest = np.bincount(s.place.ravel(), weights=weights, minlength=s.rest_size)
+            parts.append(rest.astype(np.float64))
         return np.concatenate([np.zeros(0), *parts])
 
 
