@@ -52,6 +52,11 @@ def residuals(fit: Fit, kind: str, rng: np.random.Generator | None, conditional:
     True
     """
     check_choice("kind", kind, KINDS)
+    if fit.family.outcome != "number" and kind != "quantile":
+        raise UsageError(
+            f"A level or an interval less a mean is no number: use kind='quantile' for a "
+            f"{fit.family.name} model."
+        )
     family = fitted_family(fit)
     eta = fitted_link(fit.design, fit.solution, conditional)
     variance = np.zeros_like(eta)
@@ -71,6 +76,8 @@ def _by_mean(fit: Fit, family: Family, kind: str, mean: Array) -> Array:
         return y - mean
     trials = np.ones_like(y) if fit.design.trials is None else fit.design.trials
     scale = trials / fit.solution.dispersion
+    if family.inflation is not None:
+        scale = scale / family.inflation(trials)
     if kind == "pearson":
         found: Array = (y - mean) * np.sqrt(scale / family.variance(mean))
         return found

@@ -214,3 +214,12 @@ def test_a_group_without_any_upper_end_is_named(made: pd.DataFrame) -> None:
     data = made.assign(t=t, low=low, high=np.where(t == 1, np.inf, low + 1))
     with pytest.raises(ModelError, match="'t' predicts it perfectly"):
         fit("cbind(low, high) ~ x + t", data, "interval_censored")
+
+
+def test_levels_and_intervals_have_quantile_residuals_only(made: pd.DataFrame) -> None:
+    model = fit("level ~ x + (1 | g)", made, "cumulative_logit")
+    with pytest.raises(UsageError, match="use kind='quantile'"):
+        model.residuals(kind="pearson")
+    found = model.residuals(kind="quantile", rng=np.random.default_rng(2))
+    assert abs(found.mean()) < 0.15
+    assert 0.85 < found.std() < 1.1

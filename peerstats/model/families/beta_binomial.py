@@ -117,6 +117,7 @@ def _at(family: Family, psi: Array) -> Family:
         family,
         draw=draw,
         bounds=bounds,
+        inflation=lambda trials: (phi + trials) / (phi + 1.0),
         slopes=lambda y, eta, m: _slopes(y, eta, m, psi),
         third=lambda y, eta, m: _third(y, eta, m, psi),
     )
@@ -134,7 +135,7 @@ def _start(y: Array, m: Array) -> Array:
 def beta_binomial(link: str = "logit") -> Family:
     """Return the beta-binomial family; before `at` fixes φ it is 1.
 
-    `variance(mu)` is that of a single trial.
+    `variance(mu)` is that of a single trial, `inflation(n)` what n of them have more.
 
     >>> beta_binomial().auxiliary
     ('log phi',)

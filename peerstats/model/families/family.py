@@ -72,6 +72,8 @@ class Family:
     reported: Callable[[Array], float] | None = None
     # (k,) values of ψ -> thresholds (k,) as printed, and their derivatives in ψ (k, k).
     thresholds: Callable[[Array], tuple[Array, Array]] | None = None
+    # trials -> variance of a proportion over V(μ)/trials, where trials are not independent.
+    inflation: Callable[[Array], Array] | None = None
     # What the outcome's columns hold. For ordered levels and for intervals y holds their numbers
     # 0, 1, ..., and `for_outcome` makes the family for these labels or pairs of ends.
     outcome: Literal["number", "levels", "interval"] = "number"

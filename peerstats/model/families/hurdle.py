@@ -101,6 +101,27 @@ def _start(part: CountPart) -> Callable[[Array, Array], Array]:
     return start
 
 
+def _some(part: CountPart, own: Array, eta: Array) -> Array:
+    """1 - f(0)."""
+    return -np.expm1(part.slopes(np.zeros_like(eta), np.maximum(eta, LEAST), own)[0])
+
+
+def _mean(part: CountPart, psi: Array, eta: Array) -> Array:
+    return expit(-psi[:, -1]) * mean(np.maximum(eta, LEAST)) / _some(part, psi[:, :-1], eta)
+
+
+def _variance(part: CountPart, psi: Array, mu: Array) -> Array:
+    """E(Y²) - μ², at the η that has this mean, found by halving."""
+    low, high = np.full_like(mu, LEAST), np.full_like(mu, 50.0)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        above = _mean(part, psi, middle) > mu
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    rate, own = mean(low), psi[:, :-1]
+    squares = (part.variance(rate, own) + rate * rate) / _some(part, own, low)
+    return expit(-psi[:, -1]) * squares - mu * mu
+
+
 def _at(family: Family, part: CountPart, psi: Array) -> Family:
     z, own = psi[:, -1], psi[:, :-1]
 
@@ -108,13 +129,9 @@ def _at(family: Family, part: CountPart, psi: Array) -> Family:
         kernel, r, w = _slopes(part, psi, y, eta)
         return m * kernel, m * r, m * w
 
-    def some(eta: Array) -> Array:
-        """1 - f(0)."""
-        return -np.expm1(part.slopes(np.zeros_like(eta), np.maximum(eta, LEAST), own)[0])
-
     def draw(rng: np.random.Generator, eta: Array, trials: Array, sd: float) -> Array:
         held = np.maximum(eta, LEAST)
-        uniform = 1.0 - some(held) * rng.random(len(eta))  # above f(0)
+        uniform = 1.0 - _some(part, own, held) * rng.random(len(eta))  # above f(0)
         counts = np.maximum(part.quantile(uniform, mean(held), own), 1.0)
         return np.where(rng.random(len(eta)) < expit(z), 0.0, counts)
 
@@ -122,7 +139,7 @@ def _at(family: Family, part: CountPart, psi: Array) -> Family:
         held, pi = np.maximum(eta, LEAST), expit(z)
 
         def upto(value: Array) -> Array:
-            share = 1.0 - (1.0 - part.cdf(value, mean(held), own)) / some(held)
+            share = 1.0 - (1.0 - part.cdf(value, mean(held), own)) / _some(part, own, held)
             return np.where(value < 0, 0.0, pi + expit(-z) * np.maximum(share, 0.0))
 
         return upto(y - 1.0), upto(y)
@@ -131,7 +148,8 @@ def _at(family: Family, part: CountPart, psi: Array) -> Family:
         family,
         slopes=slopes,
         third=lambda y, eta, m: m * _third(part, psi, y, eta),
-        inverse=lambda eta: expit(-z) * mean(np.maximum(eta, LEAST)) / some(eta),
+        inverse=lambda eta: _mean(part, psi, eta),
+        variance=lambda mu: _variance(part, psi, mu),
         draw=draw,
         bounds=bounds,
     )
@@ -165,8 +183,6 @@ def _make(name: str, link: str, part: CountPart) -> Family:
 
 def hurdle_poisson(link: str = "log") -> Family:
     """Return the hurdle family with a truncated Poisson part.
-
-    Its variance has no closed form in the mean, so `variance` is nan.
 
     >>> hurdle_poisson().auxiliary
     ('zero',)
