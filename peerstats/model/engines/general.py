@@ -26,7 +26,7 @@ from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.optimise import Optimum, maximise, whitening
-from peerstats.model.engines.structure import lower
+from peerstats.model.engines.structure import check_size, lower
 
 Array = NDArray[np.float64]
 
@@ -83,6 +83,7 @@ def fit_general(ready: Prepared, nodes: int = 1) -> Solution:
     Raises ModelError for quadrature over more than three effects or several memberships.
     """
     likelihood = Blocks(ready.problem)
+    check_size(likelihood.structure)
     everything = tuple(range(likelihood.ends[2]))
     search = Search(likelihood=likelihood, fixed=ready.fixed, free=everything)
     if nodes > 1:

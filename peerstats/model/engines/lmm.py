@@ -35,7 +35,7 @@ from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.general import SINGULAR
 from peerstats.model.engines.optimise import Optimum, maximise
 from peerstats.model.engines.problem import Block, Problem
-from peerstats.model.engines.structure import Structure, knowledge, lower
+from peerstats.model.engines.structure import Structure, check_size, knowledge, lower
 
 Array = NDArray[np.float64]
 
@@ -158,6 +158,7 @@ def _level_sums(block: Block, rows: Array) -> Array:
 def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     """Fit a gaussian model with any random part."""
     linear = _Linear(problem=ready.problem, reml=reml)
+    check_size(linear.structure)
     start = _guess(linear)
     optimum = _search(linear, start, tuple(range(len(start))))
     retried = not optimum.reached

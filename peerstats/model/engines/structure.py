@@ -17,10 +17,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from peerstats.errors import ModelError
 from peerstats.model.engines.problem import Block, Problem
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
+MOST_REST = 10_000  # effects; their square is 0.8 GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +181,15 @@ class Structure:
         """Each block's part of θ."""
         ends = np.cumsum([0, *(b.size * (b.size + 1) // 2 for b in self.problem.blocks)])
         return tuple(slice(a, b) for a, b in pairwise(ends))
+
+
+def check_size(s: Structure) -> None:
+    """Raise ModelError where the dense block of the rest would not fit in memory."""
+    if s.rest_size > MOST_REST:
+        raise ModelError(
+            f"The random effects of all grouping factors but the largest are {s.rest_size:,}; the "
+            f"limit is {MOST_REST:,}. Leave out a random slope or a grouping factor."
+        )
 
 
 def lower(block: Block) -> tuple[Codes, Codes]:

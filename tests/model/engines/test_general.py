@@ -83,3 +83,10 @@ def test_a_linear_model_of_every_scale() -> None:
     assert model.converged
     np.testing.assert_allclose(model.varcorr["sd"], 1e3 * np.array([1.0, 0.86, 1.0]), rtol=0.15)
     assert model.varcorr["corr"][1] == pytest.approx(0.58, abs=0.15)
+
+
+def test_what_would_not_fit_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peerstats.model.engines.structure.MOST_REST", 10)
+    for family in ("gaussian", "binomial"):
+        with pytest.raises(ModelError, match="the limit is 10"):
+            fit("y ~ x + (x | g) + (1 | h)", villages(0.0, 0.5), family=family)
