@@ -134,7 +134,7 @@ def profile(fit: Fit, parameters: Sequence[str] | None) -> Profile:
     return Profile(
         estimate=pd.Series(estimates, name="estimate"),
         points=pd.concat(frames, ignore_index=True),
-        messages=messages,
+        messages=(*messages, *surface.messages),
     )
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +62,14 @@ class Surface:
     best: Array
     modes: Array
     coordinates: tuple[Coordinate, ...]
+    held: tuple[int, ...] = ()  # places that stay where they are: the edge of a singular fit
+    messages: tuple[str, ...] = ()
 
 
 def surface_of(fit: Fit) -> Surface:
     """Return the likelihood of a fit; one by REML must be made one by ML first.
 
-    Raises ModelError for a random part with a correlation of 1 or -1.
+    Raises ModelError for a model without random effects.
     """
     problem = make_problem(fit.design, fit.family)
     if fit.family.has_dispersion:
@@ -83,6 +85,7 @@ def covariance_of(surface: Surface, modes: Array) -> Array:
     """Return the inverse of the Hessian at the estimates; zero for an sd estimated at zero."""
     best = surface.best
     stuck = [c.place for c in surface.coordinates if c.is_sd and best[c.place] == 0]
+    stuck += surface.held
     free = [k for k in range(len(best)) if k not in stuck]
     if surface.hessian is not None:
         whole = -surface.hessian(best, modes)
@@ -173,6 +176,11 @@ class _Random:
             rows += [np.r_[L[e, :e] / L[e, e], sds[e]] for e in range(len(sds))]
         return np.concatenate(rows)
 
+    def units(self, sigma: float) -> Array:
+        """σ where ω holds a standard deviation, 1 where it holds a t: the LMM's L is relative."""
+        parts = [np.r_[np.ones(e), sigma] for size in self.sizes for e in range(size)]
+        return np.concatenate([np.zeros(0), *parts])
+
     def coordinates(self, fit: Fit, start: int) -> list[Coordinate]:
         """Names; a correlation is one coordinate only where a block has two effects."""
         found, place = [], start
@@ -188,27 +196,78 @@ class _Random:
         return found
 
 
-_PERFECT = "The random effects are perfectly correlated (singular fit); leave one of them out."
+@dataclass(frozen=True, slots=True, eq=False)
+class _Triangles:
+    """The same for a singular fit: ω is θ itself, with nothing to profile in it."""
+
+    sizes: tuple[int, ...]
+
+    def theta(self, omega: Array) -> tuple[Array, Array]:
+        return omega, np.eye(len(omega))
+
+    def omega(self, covariances: list[Array]) -> Array:
+        found = [_factor(covariance) for covariance in covariances]
+        return np.concatenate([np.zeros(0), *(L[np.tril_indices(len(L))] for L in found)])
+
+    def units(self, sigma: float) -> Array:
+        return np.full(sum(size * (size + 1) // 2 for size in self.sizes), sigma)
+
+    def coordinates(self, fit: Fit, start: int) -> list[Coordinate]:
+        return []
+
+
+def _factor(covariance: Array) -> Array:
+    """Cholesky's L of a singular covariance: a column without a pivot is zero."""
+    L, left = np.zeros_like(covariance), covariance.copy()
+    for e in range(len(L)):
+        if left[e, e] > 1e-8 * covariance[e, e]:
+            L[e:, e] = left[e:, e] / np.sqrt(left[e, e])
+            left -= np.outer(L[:, e], L[:, e])
+    return L
+
+
+def _random_part(fit: Fit, problem: Problem) -> tuple[_Random | _Triangles, Array]:
+    """Coordinates of the random part and their estimates."""
+    sizes = tuple(block.size for block in problem.blocks)
+    covariances = block_covariances(fit.design, fit.solution)
+    try:
+        return _Random(sizes), _Random(sizes).omega(covariances)
+    except ModelError:
+        return _Triangles(sizes), _Triangles(sizes).omega(covariances)
+
+
+def _edge(random: _Random | _Triangles, omega: Array, start: int) -> dict[str, Any]:
+    """What a surface says of a singular fit."""
+    if isinstance(random, _Random):
+        return {}
+    held = tuple(start + int(k) for k in np.flatnonzero(omega == 0))
+    return {"held": held, "messages": (_PERFECT,)}
+
+
+_PERFECT = (
+    "The random effects are perfectly correlated or one is zero (singular fit): their standard "
+    "deviations have no profile; leave one of them out to see the others'."
+)
 
 
 def _general(fit: Fit, problem: Problem) -> Surface:
     """Any random part by Laplace: φ = (β, γ, ω)."""
     likelihood = Blocks(problem)
     k = likelihood.ends[1]
-    random = _Random(tuple(block.size for block in problem.blocks))
+    random, omega = _random_part(fit, problem)
 
     def objective(phi: Array, modes: Array) -> Evaluation:
         theta, change = random.theta(phi[k:])
         found = likelihood.evaluate(np.r_[phi[:k], theta], modes)
         return replace(found, gradient=np.r_[found.gradient[:k], found.gradient[k:] @ change])
 
-    omega = random.omega(block_covariances(fit.design, fit.solution))
     return Surface(
         objective=objective,
         hessian=None,
         best=np.r_[fit.solution.beta, fit.solution.auxiliary, omega],
         modes=np.zeros(likelihood.structure.q),
         coordinates=tuple(_fixed_coordinates(fit) + random.coordinates(fit, k)),
+        **_edge(random, omega, k),
     )
 
 
@@ -216,11 +275,11 @@ def _gaussian(fit: Fit, problem: Problem) -> Surface:
     """φ = (β, ω, log σ)."""
     linear = _Linear(problem=problem, reml=False)
     p, y = problem.X.shape[1], problem.y - problem.offset
-    random = _Random(tuple(block.size for block in problem.blocks))
+    random, omega = _random_part(fit, problem)
 
     def objective(phi: Array, modes: Array) -> Evaluation:
         beta, sigma = phi[:p], float(np.exp(phi[-1]))
-        theta, change = random.theta(phi[p:-1] / _units(random, sigma))
+        theta, change = random.theta(phi[p:-1] / random.units(sigma))
         at = linear.at(theta)
         gap = beta - at.beta
         pulled = at.root @ (at.root.T @ gap)
@@ -231,13 +290,12 @@ def _gaussian(fit: Fit, problem: Problem) -> Surface:
         slopes, by_r2 = _slopes(linear, here)
         by_log = -2 * slopes - linear.df * by_r2 / at.r2
         value = -0.5 * (linear.n * np.log(2 * np.pi * sigma**2) + at.H.log_determinant)
-        by_omega = -0.5 * ((by_log + by_r2 / sigma**2) @ change) / _units(random, sigma)
-        sds = phi[p:-1] * (_units(random, sigma) != 1)
+        by_omega = -0.5 * ((by_log + by_r2 / sigma**2) @ change) / random.units(sigma)
+        sds = phi[p:-1] * (random.units(sigma) != 1)
         by_sigma = -linear.n + r2 / sigma**2 - by_omega @ sds
         gradient = np.r_[-pulled / sigma**2, by_omega, by_sigma]
         return Evaluation(value=value - 0.5 * r2 / sigma**2, gradient=gradient, modes=modes)
 
-    omega = random.omega(block_covariances(fit.design, fit.solution))
     log_sigma = 0.5 * float(np.log(fit.solution.dispersion))
     coordinates = _fixed_coordinates(fit) + random.coordinates(fit, p)
     coordinates.append(
@@ -251,10 +309,5 @@ def _gaussian(fit: Fit, problem: Problem) -> Surface:
         best=np.r_[fit.solution.beta, omega, log_sigma],
         modes=np.zeros(0),
         coordinates=tuple(coordinates),
+        **_edge(random, omega, p),
     )
-
-
-def _units(random: _Random, sigma: float) -> Array:
-    """σ where ω holds a standard deviation, 1 where it holds a t: the engine's L is relative."""
-    parts = [np.r_[np.ones(e), sigma] for size in random.sizes for e in range(size)]
-    return np.concatenate([np.zeros(0), *parts])

@@ -95,3 +95,21 @@ def test_the_parameters_and_the_level_are_checked(herds):
 def test_a_model_without_random_effects_has_wald_intervals_only(public_data):
     with pytest.raises(ModelError, match="use conf_int"):
         fit("cbind(incidence, noninc) ~ period", public_data("cbpp")).profile()
+
+
+def test_a_singular_random_part_leaves_the_coefficients_their_profiles():
+    rng = np.random.default_rng(2)
+    data = {"x": rng.normal(size=600), "g": np.repeat(np.arange(30), 20)}
+    data["y"] = 0.5 * data["x"] + rng.normal(size=30)[data["g"]] + rng.normal(size=600)
+    data["yes"] = (data["y"] > 0).astype(float)
+    for outcome, family in (("y", "gaussian"), ("yes", "binomial")):
+        fitted = fit(f"{outcome} ~ x + (x | g)", data, family=family)
+        assert fitted.convergence.singular
+        found = fitted.profile(["x"])
+        assert "singular fit" in found.messages[-1]
+        for end in found.conf_int().loc["x"]:
+            moved = {**data, "held": end * data["x"]}
+            there = fit(f"{outcome} ~ 1 + offset(held) + (x | g)", moved, family=family)
+            assert fitted.llf - there.llf == pytest.approx(3.841459 / 2, abs=5e-3)
+        with pytest.raises(UsageError, match=r"no parameter 'sd\(g x\)'"):
+            fitted.profile(["sd(g x)"])
