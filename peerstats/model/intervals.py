@@ -31,7 +31,6 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 from scipy.special import ndtri
 
-from peerstats.errors import UsageError
 from peerstats.model.averaging import average, normal_rule
 from peerstats.model.families import Family
 from peerstats.model.prediction import (
@@ -110,18 +109,19 @@ def _rows(fit: Fit, newdata: Any, kind: str, groups: tuple[str, bool]) -> Rows:
 
 def _family(fit: Fit, newdata: Any, rows: Rows) -> Family:
     """The family with its own parameters at their estimates."""
-    from peerstats.model.simulation import auxiliary_predictors, fitted_family
+    from peerstats.model.simulation import fitted_family
 
     if fit.family.at is None:
         return fit.family
     if newdata is None:
         return fitted_family(fit)
-    if fit.design.auxiliary:
-        raise UsageError(
-            "The family's own parameters have covariates; only the rows fitted can be predicted."
-        )
-    psi = auxiliary_predictors(replace(fit, design=fit.design))[:1]
-    return fit.family.at(np.repeat(psi, len(rows.X), axis=0))
+    own, at = [], 0
+    for name in fit.family.auxiliary:
+        ones = np.ones((len(rows.X), 1))
+        G = rows.zero if name in fit.design.auxiliary and rows.zero is not None else ones
+        own.append(G @ fit.solution.auxiliary[at : at + G.shape[1]])
+        at += G.shape[1]
+    return fit.family.at(np.column_stack(own))
 
 
 def _estimate(fit: Fit, family: Family, rows: Rows, kind: str, conditional: bool) -> Array:

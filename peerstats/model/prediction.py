@@ -42,6 +42,7 @@ class Rows:
     offset: Array
     parts: tuple[Part, ...]
     told: tuple[str, ...] = ()
+    zero: Array | None = None  # columns of the zero part, where it has covariates
 
     def whole(self, values: Array, name: str) -> pd.Series:
         """Return the values by row, nan where a value was missing."""
@@ -81,6 +82,8 @@ def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
     terms += [e for r in formula.random for e in r.effects] if groups != "none" else []
     needed = [name for term in terms for factor in term for name in names_in(factor)]
     needed += [name for node in formula.offset for name in names_in(node)]
+    zero = design.zero_recipe
+    needed += [n for term in zero.terms for f in term for n in names_in(f)] if zero else []
     in_groups = groups in ("known", "any")
     complete = _complete(design, data, needed, groups)
     used = data.loc[complete]
@@ -101,6 +104,7 @@ def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
         offset=np.zeros(len(used)) if offset is None else np.broadcast_to(offset, len(used)),
         parts=tuple(found),
         told=tuple(told),
+        zero=None if zero is None else remake_matrix(zero, columns, len(used)),
     )
 
 

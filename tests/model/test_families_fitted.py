@@ -223,3 +223,13 @@ def test_levels_and_intervals_have_quantile_residuals_only(made: pd.DataFrame) -
     found = model.residuals(kind="quantile", rng=np.random.default_rng(2))
     assert abs(found.mean()) < 0.15
     assert 0.85 < found.std() < 1.1
+
+
+def test_a_zero_part_with_covariates_predicts_new_rows(salamanders: pd.DataFrame) -> None:
+    model = fit("count ~ cover", salamanders, "zero_inflated_poisson", zero_formula="~ mined")
+    fitted = model.predict()
+    again = model.predict(salamanders.iloc[[3, 500, 7]])
+    np.testing.assert_allclose(again, fitted.iloc[[3, 500, 7]], rtol=1e-12)
+    new = model.predict({"cover": [0.0, 0.0], "mined": ["yes", "no"]})
+    none = 1 / (1 + np.exp(-np.cumsum(model.auxiliary)))
+    np.testing.assert_allclose(new, (1 - none) * np.exp(model.params["Intercept"]), rtol=1e-9)
