@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from peerstats.model.fit import fit
+
+REFERENCE = Path(__file__).parents[1] / "reference"
 
 
 def test_the_parts_are_those_of_the_truth():
@@ -36,9 +41,21 @@ def test_random_slopes_count_by_the_rows_mean_variance(sleep):
     )
     fixed = sleep.params["Days"] ** 2 * days.var(ddof=1)
     assert found["fixed"] == pytest.approx(fixed)
-    # MuMIn::r.squaredGLMM of this model is known from its documentation: 0.2787, 0.7992.
-    assert found["marginal"] == pytest.approx(0.279, abs=2e-3)
-    assert found["conditional"] == pytest.approx(0.799, abs=2e-3)
+
+
+def test_r_squared_of_lme4s_variances(sleep):
+    """Nakagawa, Johnson & Schielzeth (2017) by hand from what lme4 estimates (lme4.json)."""
+    reference = json.loads((REFERENCE / "lme4.json").read_text())["fits"]["sleepstudy_slope_reml"]
+    intercept, slope, corr, residual = (
+        part.get("sd", part.get("corr")) for part in reference["components"]
+    )
+    fixed = reference["estimate"]["Days"] ** 2 * np.tile(np.arange(10), 18).var(ddof=1)
+    # Days 0 to 9: mean 4.5, mean square 28.5.
+    random = intercept**2 + 2 * corr * intercept * slope * 4.5 + slope**2 * 28.5
+    total = fixed + random + residual**2
+    found = sleep.r_squared()
+    assert found["marginal"] == pytest.approx(fixed / total, rel=1e-4)
+    assert found["conditional"] == pytest.approx((fixed + random) / total, rel=1e-4)
 
 
 def test_least_squares_is_the_adjusted_r_squared_of_the_variance(public_data):
