@@ -231,8 +231,8 @@ class Fit:
     def messages(self) -> tuple[str, ...]:
         """Everything a reader of the estimates should know, each in a sentence."""
         few = [
-            f"'{name}' has {count} levels: Wald tests and intervals are too short below about "
-            f"{FEW_GROUPS}; use a small-sample method."
+            f"'{name}' has {count} levels: the z tests and intervals of pvalues and conf_int() are "
+            f"too narrow below about {FEW_GROUPS}."
             for name, count in self.groups.items()
             if count < FEW_GROUPS
         ]

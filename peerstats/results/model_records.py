@@ -25,7 +25,8 @@ def record_of(key: str, fit: Fit, dropped: tuple[tuple[str, int], ...]) -> FitRe
         min_eigenvalue=_finite(convergence.min_eigenvalue),
         loglik=fit.llf,
         dropped=(*dropped, *fit.dropped.items()),
-        messages=fit.messages,
+        # Not the fit's advice on its own z tests: a report uses those of `inference`.
+        messages=(*convergence.messages, *fit.design.messages),
     )
 
 
