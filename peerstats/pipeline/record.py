@@ -104,9 +104,14 @@ def fingerprints(study: Study, key: bytes) -> dict[str, str]:
     """Return a keyed fingerprint of each table's values and codes, whatever the row order."""
     found = {}
     for name, table in sorted(study.tables.items()):
-        rows = table.values.astype(str).where(table.codes == "", table.codes)
-        lines = sorted("\x1f".join(row) for row in rows.itertuples(index=False, name=None))
-        text = "\x1e".join(["\x1f".join(map(str, rows.columns)), *lines])
+        columns = [
+            [code or str(value) for value, code in zip(values, codes, strict=True)]
+            for values, codes in (
+                (table.values[c].tolist(), table.codes[c].tolist()) for c in table.values
+            )
+        ]
+        lines = sorted(map("\x1f".join, zip(*columns, strict=True)))
+        text = "\x1e".join(["\x1f".join(map(str, table.values.columns)), *lines])
         found[name] = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
     return found
 
