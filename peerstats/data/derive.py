@@ -53,12 +53,12 @@ def derive(tables: Mapping[str, Table], codebook: Codebook) -> Mapping[str, Tabl
 def recomputed(
     tables: Mapping[str, Table], codebook: Codebook
 ) -> Iterator[tuple[str, str, pd.Series]]:
-    """Yield (table, name, values) for every derived column that is there and can be made again.
+    """Yield (table, name, values) for every derived column that was given and can be made again.
 
     Variables that compare a woman with the others (ps_z and its kin) are left out: they rightly
     change with the women who are in the tables.
     """
-    seen: set[str] = set()
+    seen: set[str] = {name for table in tables.values() for name in table.made}
     for rule in derivations(codebook):
         place = _place(tables, rule)
         if place is None or rule.relative:
@@ -103,6 +103,7 @@ def _with(table: Table, new: Mapping[str, Column], codebook: Codebook) -> Table:
         table,
         values=pd.concat([table.values, pd.DataFrame(values)], axis=1),
         codes=pd.concat([table.codes, pd.DataFrame(codes)], axis=1),
+        made=table.made | set(new),
     )
 
 

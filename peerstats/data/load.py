@@ -7,7 +7,7 @@ stops, so that a study with five wrong columns says so once.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -299,8 +299,8 @@ def _rows(table: Table, keep: pd.Series) -> Table:
     chosen = keep.to_numpy(dtype=bool)
     if chosen.all():
         return table
-    return Table(
-        name=table.name,
+    return replace(
+        table,
         values=table.values[chosen].reset_index(drop=True),
         codes=table.codes[chosen].reset_index(drop=True),
     )

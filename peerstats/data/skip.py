@@ -8,6 +8,7 @@ that was lost. Where the gate itself was not answered nobody knows, and the cell
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def apply_skip(
             for column in _companions(field, codes):
                 to_mark = skipped & ~answered & (codes[column] != ".n").to_numpy()
                 codes[column] = codes[column].mask(to_mark, ".a")
-        result[name] = Table(name=name, values=table.values, codes=codes)
+        result[name] = replace(table, codes=codes)
     return result, tuple(findings)
 
 

@@ -24,6 +24,7 @@ class Table:
     name: str
     values: pd.DataFrame
     codes: pd.DataFrame
+    made: frozenset[str] = frozenset()  # columns derived here and not given
 
     def __repr__(self) -> str:
         return f"<Table {self.name}: {len(self.values)} rows, {self.values.shape[1]} columns>"

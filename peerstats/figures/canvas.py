@@ -135,6 +135,8 @@ def encode(drawing: Sheet, synthetic: bool) -> tuple[bytes, int, int]:
     if synthetic:
         watermark(drawing)
     buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    # Level 2 of 9 takes a third of the time of the default and a few kilobytes more.
+    packing = {"compress_level": 2}
+    drawing.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs=packing)
     across, up = drawing.get_size_inches()
     return buffer.getvalue(), round(across * DPI), round(up * DPI)
