@@ -10,6 +10,7 @@ import pandas as pd
 
 from peerstats.inference.estimates import Estimate, Estimates, Remark
 from peerstats.inference.layout import factor_noun
+from peerstats.inference.rule import LEAST_DF
 from peerstats.results.blocks import Mark, Term
 from peerstats.results.model_numbers import Fitted
 from peerstats.results.number import address
@@ -34,11 +35,45 @@ def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) 
     return tuple(dict.fromkeys(marks))
 
 
+BY_DESIGN = "this design cannot test a site-level exposure."
 REPEATS = (
     "Some women have several visits here and the model has no effect of woman: its intervals "
     "ignore that visits of the same woman are alike."
 )
 FLAT = "it does not vary inside venues, and the model has no effect of venue: its interval may be"
+
+
+def design_marks(
+    model: str, terms: tuple[TermRows, ...], frame: pd.DataFrame, sites: pd.Series | None
+) -> tuple[Mark, ...]:
+    """Return which site-level covariates the number of sites cannot test, fitted or not.
+
+    They follow from the layout alone (sites less one less site-level coefficients below 3) and from
+    nobody's answer, so a release can say them also of a model whose numbers it withholds.
+    """
+    if sites is None:
+        return ()
+    flat = [
+        rows
+        for rows in terms
+        if not rows.product
+        and rows.variables != (sites.name,)
+        and _constant(frame, rows.variables, [sites])
+    ]
+    count = sites.nunique()
+    df = count - 1 - sum(level.term is not None for rows in flat for level in rows.term.levels)
+    if df >= LEAST_DF:
+        return ()
+    noun = factor_noun(str(sites.name))
+    words = f"with {count} {noun}{'s' if count != 1 else ''} and {max(df, 0)} df {BY_DESIGN}"
+    return tuple(
+        Mark(
+            where=f"{model}.{rows.term.variable}",
+            sort="no_p_value",
+            sentence=f"{rows.term.label}: {words}",
+        )
+        for rows in flat
+    )
 
 
 def cluster_marks(

@@ -24,7 +24,7 @@ from peerstats.model.fit import Fit, fit
 from peerstats.model.formula import parse_formula
 from peerstats.results.blocks import Item, Mark, ModelBlock
 from peerstats.results.counting import distinct
-from peerstats.results.model_marks import cluster_marks, marks_of, methods_of
+from peerstats.results.model_marks import cluster_marks, design_marks, marks_of, methods_of
 from peerstats.results.model_numbers import (
     Fitted,
     Women,
@@ -301,6 +301,8 @@ def _block(case: _Case, fitted: Mapping[str, Fitted], failed: tuple[Mark, ...]) 
     terms = tuple(rows.term for rows in case.terms)
     adjusted = fitted.get(request.key)
     ignored = cluster_marks(request.key, case.terms, case.frame, case.unmodelled)
+    design = design_marks(request.key, case.terms, case.frame, case.sites)
+    shown = marks_of(request.key, terms, fitted)
     return ModelBlock(
         key=request.key,
         title=request.title,
@@ -310,7 +312,7 @@ def _block(case: _Case, fitted: Mapping[str, Fitted], failed: tuple[Mark, ...]) 
         terms=terms,
         factors=tuple(Item(key=f, label=factor_label(f, case.fields)) for f in factors),
         fits=tuple(fitted),
-        marks=(*failed, *ignored, *marks_of(request.key, terms, fitted)),
+        marks=tuple(dict.fromkeys((*failed, *ignored, *design, *shown))),
         inference=methods_of(adjusted.estimates, terms) if adjusted else (),
         question=request.question,
     )

@@ -94,5 +94,7 @@ def test_the_report_says_what_three_sites_cannot_answer(founding):
     assert "What these data cannot answer" in page
     assert "with 3 sites and 1 df this design cannot test a site-level exposure" in page
     assert "no woman in Formal × Mexico" in page
+    release = founding.text("release/report.html")
+    assert "with 3 sites and 1 df this design cannot test a site-level exposure" in release
     assert "separated" in page
     assert "variance" not in {n["kind"] for n in founding.numbers("private").values()}

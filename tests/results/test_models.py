@@ -421,3 +421,20 @@ def test_a_covariate_of_venues_is_warned_of_where_the_model_has_no_venues(women)
 
     assert warned(request) == {"m.formality"}
     assert warned(replace(request, random="1 | site_id/venue_id")) == set()
+
+
+def test_a_site_level_covariate_is_refused_by_the_design_even_without_a_fit(women):
+    frame = women(3, 40)
+    frame["y"] = 0.0  # nothing can be fitted
+    frame.loc[frame.index[::7], "y"] = 1.0
+    frame.loc[frame["x"] == 1, "y"] = 0.0  # separated
+    answer = model_results(
+        request(exposure="country", covariates=(("x", "because"),), if_not_estimable="report"),
+        sample_of(frame),
+        sites="site_id",
+    )
+    assert answer.fit is None
+    told = [
+        m.sentence for m in answer.block.marks if m.sort == "no_p_value" and m.where == "m1.country"
+    ]
+    assert told[0].endswith("with 3 sites and 1 df this design cannot test a site-level exposure.")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from peerstats.disclosure.draft import FEW, Draft, under, with_block, with_numbers
 from peerstats.results import Kind, Number, address
 from peerstats.results.blocks import GroupBlock, ModelBlock, Term
+from peerstats.results.model_marks import BY_DESIGN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,11 @@ def _hide(draft: Draft, block: ModelBlock, fit: Hidden, ours: tuple[str, ...]) -
     draft = with_numbers(draft, _withheld(block, fit), _of_fit(draft, block, fit))
     adjusted = fit.key == block.key
     owned = {fit.key, *(f"{fit.key}.{term.variable}" for term in fit.terms)}
-    marks = tuple(m for m in block.marks if m.where not in owned or m.sentence in ours)
+    # What the number of sites refuses is refused whether or not there is a fit.
+    designed = {m for m in block.marks if adjusted and m.sentence.endswith(BY_DESIGN)}
+    marks = tuple(
+        m for m in block.marks if m.where not in owned or m.sentence in ours or m in designed
+    )
     known = {*block.fits, fit.key}
     fits = tuple(one.key for one in every(block) if one.key in known)
     inference = () if adjusted else block.inference

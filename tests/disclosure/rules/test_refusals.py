@@ -89,3 +89,10 @@ def test_a_refusal_of_a_measurement_is_withheld_as_well(model):
     released = release(results, STANDARD)
     assert released.number("m1.crude.age.or").printed == "[c]"
     assert sentences(released) == [TOO_SMALL]
+
+
+def test_what_the_number_of_sites_refuses_is_said_of_a_withheld_model_too(model):
+    sentence = "Country: with 3 sites and 1 df this design cannot test a site-level exposure."
+    mark = Mark(where="m1.age", sort="no_p_value", sentence=sentence)
+    released = release(with_crude_fits(model(SMALL, [mark])), STANDARD)
+    assert set(sentences(released)) == {sentence, TOO_SMALL}
