@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from peerstats.model import text
+from peerstats.model.account import Account
 from peerstats.model.coefficients import Coefficients, auxiliary_names, coefficients
-from peerstats.model.convergence import Convergence, Solution
+from peerstats.model.convergence import Solution
 from peerstats.model.design import Design
 from peerstats.model.families import Family
 from peerstats.model.formula import Formula
@@ -28,7 +29,7 @@ FEW_GROUPS = 12  # below it, Wald intervals of a mixed model are known to be too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fit:
+class Fit(Account):
     """A model fitted to data; estimates are on the link's scale (log odds, log rate, units).
 
     `method` is "laplace", "agq", "ml", "reml", "irls" or "ols"; `nodes` is 1 but for "agq".
@@ -211,21 +212,6 @@ class Fit:
     def groups(self) -> dict[str, int]:
         """Number of levels of each grouping factor."""
         return {name: len(grouping.levels) for name, grouping in self.design.groups.items()}
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """Rows left out for a missing value, by variable."""
-        return dict(self.design.dropped)
-
-    @property
-    def convergence(self) -> Convergence:
-        """What is known about the optimum."""
-        return self.solution.convergence
-
-    @property
-    def converged(self) -> bool:
-        """False when the numbers must not be used."""
-        return self.convergence.converged
 
     @property
     def messages(self) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from peerstats.errors import UsageError
 from peerstats.model import text
-from peerstats.model.convergence import Convergence, Solution
+from peerstats.model.account import Account
+from peerstats.model.convergence import Solution
 from peerstats.model.design import Design
 from peerstats.model.families import Family
 from peerstats.model.formula import Formula
@@ -23,7 +24,7 @@ RATIOS = {"log": "ratio", "logit": "odds ratio", "cloglog": "hazard ratio"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Fitted:
+class Fitted(Account):
     """Estimates on the link's scale with their covariance; subclasses give tests and intervals."""
 
     formula: Formula
@@ -88,21 +89,6 @@ class Fitted:
     def groups(self) -> dict[str, int]:
         """Number of clusters, by the name of the variable."""
         return {self.cluster: len(self.design.groups[self.cluster].levels)}
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """Rows left out for a missing value, by variable."""
-        return dict(self.design.dropped)
-
-    @property
-    def convergence(self) -> Convergence:
-        """What is known about the solution."""
-        return self.solution.convergence
-
-    @property
-    def converged(self) -> bool:
-        """False when the numbers must not be used."""
-        return self.convergence.converged
 
     @property
     def messages(self) -> tuple[str, ...]:
