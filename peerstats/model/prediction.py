@@ -15,7 +15,7 @@ from peerstats.model.convergence import Solution
 from peerstats.model.design import Design, read_grouping, read_offset
 from peerstats.model.formula import RandomTerm
 from peerstats.model.membership import read_membership
-from peerstats.model.random_effect import block_covariances, effects_of
+from peerstats.model.random_effect import effects_of
 from peerstats.model.tree import names_in
 from peerstats.model.variables import as_frame, find_column, read_values
 
@@ -184,23 +184,9 @@ def variance_of(rows: Rows, covariances: list[Array]) -> Array:
     return total
 
 
-def new_link(
-    design: Design, solution: Solution, newdata: Any, groups: str
-) -> tuple[pd.Series, tuple[str, ...]]:
-    """The linear predictor of new rows, and what has to be said about it (see `read_rows`)."""
-    rows = read_rows(design, newdata, groups)
-    eta = link_of(rows, design, solution, groups in ("known", "any"))
-    return rows.whole(eta, "link"), rows.told
-
-
 def fitted_link(design: Design, solution: Solution, conditional: bool) -> Array:
     """The linear predictor of the rows fitted; group effects enter at their modes, or as 0."""
     return link_of(rows_of(design), design, solution, conditional)
-
-
-def fitted_variance(design: Design, solution: Solution) -> Array:
-    """Variance over groups of the linear predictor of the rows fitted."""
-    return variance_of(rows_of(design), block_covariances(design, solution))
 
 
 def check_choice(name: str, value: str, known: tuple[str, ...]) -> None:

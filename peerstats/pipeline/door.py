@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from peerstats.data.study import Study
 from peerstats.pipeline.compute import compute, load
+from peerstats.pipeline.pipeline import write_report
 from peerstats.pipeline.plan import Plan, find_analysis, make_plan
-from peerstats.pipeline.publish import KEY_FILE, publish
-from peerstats.pipeline.write import read_before, write_trees
 from peerstats.results import Number, Results
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ class Report:
 
     def write(self, out: str | Path) -> list[Path]:
         """Write `private/` and the gated `release/` below `out`; return the files' paths."""
-        out = Path(out)
-        key = read_before(out, f"private/{KEY_FILE}")
-        return write_trees(out, publish(self.plan, self.study, self.results, key).trees)
+        return write_report(self.plan, self.study, self.results, Path(out))
 
     def __str__(self) -> str:
         lines = [self.results.title, "SYNTHETIC DATA" if self.results.synthetic else ""]

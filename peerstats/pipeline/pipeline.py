@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from peerstats.data.study import Study
 from peerstats.pipeline.compute import Tell, check_variables, compute, load
 from peerstats.pipeline.plan import Plan
 from peerstats.pipeline.publish import KEY_FILE, publish
 from peerstats.pipeline.write import read_before, write_trees
+from peerstats.results import Results
 
 
 def run_analysis(
@@ -21,11 +23,17 @@ def run_analysis(
     tell("reading and checking the data")
     study = load(plan)
     results = compute(plan, study, jobs=jobs, tell=tell)
-    tell("protecting and rendering")
+    tell(f"protecting, rendering and writing to {out}")
+    return write_report(plan, study, results, out)
+
+
+def write_report(plan: Plan, study: Study, results: Results, out: Path) -> list[Path]:
+    """Write `private/` and the gated `release/` of exact results; return the files' paths.
+
+    The key of the data's fingerprints is that of the report which stands there, if one does.
+    """
     key = read_before(out, f"private/{KEY_FILE}")
-    publication = publish(plan, study, results, key)
-    tell(f"writing {out}")
-    return write_trees(out, publication.trees)
+    return write_trees(out, publish(plan, study, results, key).trees)
 
 
 def check(plan: Plan, tell: Tell = lambda _: None) -> list[str]:
