@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from peerstats.inference.estimates import Estimate
 from peerstats.inference.kind import Kind, between_within_df, fixed_clusters
 from peerstats.inference.layout import Layout
@@ -22,6 +24,12 @@ class Question:
     where: Layout
     kinds: tuple[Kind, ...]  # in the order of the design's columns
     alpha: float
+    replicates: int = 999  # of methods that resample
+    seed: int = 1
+
+    def rng(self, method: str, position: int) -> np.random.Generator:
+        """Return the generator of one method and coefficient; others do not change its draws."""
+        return np.random.default_rng([self.seed, *method.encode(), position])
 
     def is_site_effect(self, position: int) -> bool:
         """Whether a coefficient is the fixed effect of one site, a comparison of these sites."""
