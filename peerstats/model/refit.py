@@ -62,6 +62,18 @@ def with_outcome(design: Design, y: Array) -> Design:
     return replace(design, y=np.ascontiguousarray(y, dtype=np.float64))
 
 
+def hold_column(design: Design, position: int, value: float = 0.0) -> Design:
+    """Return the design with the coefficient of one column held: it moves into the offset."""
+    offset = np.zeros(design.n) if design.offset is None else design.offset
+    kept = [k for k in range(design.X.shape[1]) if k != position]
+    return replace(
+        design,
+        X=np.ascontiguousarray(design.X[:, kept]),
+        columns=tuple(design.columns[k] for k in kept),
+        offset=offset + value * design.X[:, position] if value else design.offset,
+    )
+
+
 def one_row_each(fit: Fit) -> Fit:
     """Return the fit with a row of frequency weight w written w times, and no weights.
 
