@@ -24,8 +24,10 @@ from peerstats.model.tree import Call, Node, names_in
 from peerstats.model.variables import Values
 
 # A column counts as a combination of others when less than this share of its length is left
-# after projecting it on them; float64 keeps about 1e-16, differences of dates about 1e-12.
-COLLINEAR = 1e-9
+# after projecting it on them; R's lm() and glm() take the same share. Centring comes first, so a
+# date in seconds since 1970 is far from it.
+COLLINEAR = 1e-7
+ROWS_AT_A_TIME = 30_000  # so that no second matrix of the size of X is made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,15 +219,14 @@ def check_columns(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
         raise ModelError(f"The model has {p} coefficients and {n} complete rows; simplify it.")
     if not p:
         return
-    largest = np.abs(X).max(axis=0)
-    huge = [c.name for c, size in zip(columns, largest, strict=True) if size > 1e100]
+    low, high = X.min(axis=0), X.max(axis=0)
+    huge = [
+        c.name for c, *ends in zip(columns, low, high, strict=True) if max(map(abs, ends)) > 1e100
+    ]
     if huge:
         raise ModelError(f"{_quote(huge)} holds numbers above 1e100; rescale or correct it.")
-    flat = [
-        c.name
-        for c, v in zip(columns, X.T, strict=True)
-        if c.term != "Intercept" and np.ptp(v) == 0
-    ]
+    flat = [c.name for c, same in zip(columns, low == high, strict=True)
+            if same and c.term != "Intercept"]  # fmt: skip
     if flat:
         raise ModelError(f"{_quote(flat)} is constant in the rows used; leave it out.")
     _check_rank(X, columns)
@@ -233,15 +234,20 @@ def check_columns(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
 
 def _check_rank(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
     """Find columns that are combinations of earlier ones (QR without pivoting, unit columns)."""
-    centred = X.copy()
+    n, p = X.shape
+    centre = np.zeros(p)
     if columns[0].term == "Intercept":
         # Centring first: a date in days since 1970 is not collinear with the intercept.
-        centred[:, 1:] -= centred[:, 1:].mean(axis=0)
-    scaled = centred / np.linalg.norm(centred, axis=0)
+        centre[1:] = (np.ones(n) @ X)[1:] / n
     # R of the cross-product is cheap for many rows; the full QR confirms what looks suspicious.
-    gram = np.linalg.eigvalsh(scaled.T @ scaled)
-    if gram[0] > 1e-6:
+    gram = np.zeros((p, p))
+    for start in range(0, n, ROWS_AT_A_TIME):
+        part = X[start : start + ROWS_AT_A_TIME] - centre
+        gram += part.T @ part
+    length = np.sqrt(np.diag(gram))
+    if np.linalg.eigvalsh(gram / np.outer(length, length))[0] > 1e-6:
         return
+    scaled = (X - centre) / length
     triangle: NDArray[np.float64] = np.asarray(np.linalg.qr(scaled, mode="r"))
     for k in range(1, len(columns)):
         if abs(triangle[k, k]) > COLLINEAR:
