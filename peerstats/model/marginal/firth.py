@@ -186,11 +186,20 @@ def firth_logit(
     formula = parse_formula(formula) if isinstance(formula, str) else formula
     family = find_family("binomial")
     design = clustered_design(formula, data, groups, weights)
+    return fit_within(design, family, groups, reference)
+
+
+def fit_within(design: Design, family: Family, groups: str, reference: str = "chi2") -> FirthFit:
+    """Fit the columns of a design that vary within the levels of its grouping `groups`.
+
+    Raises ModelError for an outcome that is the same in all rows, when no column varies within
+    levels, or when those that do are collinear there.
+    """
     _check_outcome(design, family)
     within = within_columns(design, design.groups[groups])
     best = maximise(rows := _site_rows(design, groups, within), _start(rows))
     return FirthFit(
-        formula=formula,
+        formula=design.formula,
         family=family,
         design=design,
         solution=_solution(design, within, best),
