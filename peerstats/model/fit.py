@@ -23,6 +23,7 @@ from peerstats.model.estimable import check_estimable, check_outcome
 from peerstats.model.families import Family, find_family
 from peerstats.model.formula import Formula, parse_formula
 from peerstats.model.limits import explain_limits
+from peerstats.model.offset import Offset, add_offset
 from peerstats.model.penalty import read_penalty, reported, with_penalty
 from peerstats.model.prediction import check_choice
 from peerstats.model.result import Fit
@@ -33,13 +34,24 @@ MOST_NODES = 101  # beyond it the weights of the outer nodes underflow
 
 
 class FitOptions(TypedDict, total=False):
-    """The options of `fit`, with their defaults there."""
+    """The options of `fit`.
+
+    `link`: the family's own by default. `method`: "laplace" (default) or "agq" with `nodes`
+    (default 25; one grouping factor; nodes=1 is Laplace). `reml`: for gaussian models, False by
+    default. `weights`: frequency weights, an array or a column's name. `offset`: added to the
+    linear predictor, in the same forms; new rows to predict need the column too, called `(offset)`
+    where values were given. `zero_formula`: such as "~ urban" for the zero part of a zero-inflated
+    or hurdle family (a constant by default). `penalty`, for models with random intercepts: "log_f"
+    or "firth" on the slopes, "log_tau" on the random effects' SDs, or two of them
+    (`peerstats.model.penalty`).
+    """
 
     link: str | None
     method: Literal["laplace", "agq"]
     nodes: int
     reml: bool
     weights: Weights | None
+    offset: Offset | None
     zero_formula: str | None
     penalty: str | Sequence[str] | None
 
@@ -56,12 +68,8 @@ def fit(
     `offset(log(months))`. `data` is a DataFrame, a mapping of columns or a Sample. `family` is a
     name of `peerstats.model.families.FAMILIES` or a Family.
 
-    Options: `link` (the family's own by default); `method` "laplace" or "agq" with `nodes`
-    (default 25; one grouping factor; nodes=1 is Laplace); `reml` for gaussian models; `weights`,
-    frequency weights as an array or a column's name; `zero_formula` such as "~ urban" for the zero
-    part of a zero-inflated or hurdle family (a constant by default); `penalty`, for models with
-    random intercepts, "log_f" or "firth" on the slopes, "log_tau" on the random effects' SDs, or
-    two of them (`peerstats.model.penalty`).
+    Options, each described at `FitOptions`: `link`, `method`, `nodes`, `reml`, `weights`, `offset`,
+    `zero_formula`, `penalty`.
 
     Raises UsageError for a formula, variable or option that does not exist, DataError for values
     of the wrong kind, ModelError for a model the data cannot answer (separation, collinear
@@ -82,6 +90,7 @@ def fit(
     engine = choose_engine(formula, known, choices)
     penalty = read_penalty(options.get("penalty"), formula, known)
     zero = read_zero_formula(options.get("zero_formula"), formula, known)
+    formula, data = add_offset(formula, data, options.get("offset"))
     design = build_design(formula, data, weights, known.outcome, zero)
     return _fit_design(design, known, engine, choices, penalty)
 

@@ -11,6 +11,8 @@ operators and functions; whatever is not on the list is refused before any data 
     power     := atom [ ("**"|"^") integer ]
     atom      := "0" | "1" | name | function | "(" terms ")" | "(" terms ("|"|"||") groups ")"
     function  := NAME "(" sum { "," argument } ")"      the first argument is arithmetic
+               | "C(" name [ "," contrast ] ")"
+    contrast  := ["ref" "="] TEXT | "Treatment(" ["reference" "="] TEXT ")"
                | "mm(" name "," name { "," name } [ "|" name { "," name } ] ")"
     sum       := factor { ("+"|"-") factor }            with the usual precedence of * / ** and -
 """
@@ -303,7 +305,9 @@ def _names(reader: _Reader) -> tuple[Name, ...]:
 
 def _options(reader: _Reader, function: Token) -> tuple[tuple[str, float | str], ...]:
     """Options such as `df=4` or a reference level; each at most once."""
-    known = ("ref",) if function.text == "C" else SPLINE_OPTIONS.get(function.text, ())
+    if function.text == "C":
+        return _contrast(reader)
+    known = SPLINE_OPTIONS.get(function.text, ())
     found: dict[str, float | str] = {}
     while reader.take(","):
         key = known[0] if known else ""
@@ -314,13 +318,33 @@ def _options(reader: _Reader, function: Token) -> tuple[tuple[str, float | str],
         if key not in known or key in found:
             allowed = ", ".join(known) or "no options"
             refuse(f"{function.text}() takes {allowed} (character {token.place}).")
-        if function.text == "C":
-            if token.kind != "string":
-                refuse(f"the reference level in C() is quoted text (character {token.place}).")
-            found[key] = token.text
-        else:
-            found[key] = _small_integer(token)
+        found[key] = _small_integer(token)
     return tuple(found.items())
+
+
+def _contrast(reader: _Reader) -> tuple[tuple[str, str], ...]:
+    """The reference level of C(): 'b', ref='b', Treatment('b') or Treatment(reference='b')."""
+    if not reader.take(","):
+        return ()
+    key = "ref"
+    patsy = reader.token.kind == "name" and reader.token.text == "Treatment"
+    if patsy:
+        reader.step()
+        reader.need("(")
+    if reader.token.kind == "name":
+        key = reader.step().text
+        if key != ("reference" if patsy else "ref"):
+            refuse(
+                f"C() takes ref='level' or Treatment(reference='level'), not '{key}'; other "
+                "codings are not offered."
+            )
+        reader.need("=")
+    token = reader.step()
+    if token.kind != "string":
+        refuse(f"the reference level in C() is quoted text (character {token.place}).")
+    if patsy:
+        reader.need(")")
+    return ((key, token.text),)
 
 
 def _small_integer(token: Token) -> float:

@@ -15,6 +15,7 @@ from peerstats.model.convergence import Solution
 from peerstats.model.design import Design, read_grouping, read_offset
 from peerstats.model.formula import RandomTerm
 from peerstats.model.membership import read_membership
+from peerstats.model.offset import GIVEN
 from peerstats.model.random_effect import effects_of
 from peerstats.model.tree import names_in
 from peerstats.model.variables import as_frame, find_column, read_values
@@ -82,6 +83,10 @@ def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
     terms += [e for r in formula.random for e in r.effects] if groups != "none" else []
     needed = [name for term in terms for factor in term for name in names_in(factor)]
     needed += [name for node in formula.offset for name in names_in(node)]
+    if GIVEN in needed and GIVEN not in data:
+        raise UsageError(
+            f"The fit had an offset of values without a name: give the new rows a column '{GIVEN}'."
+        )
     zero = design.zero_recipe
     needed += [n for term in zero.terms for f in term for n in names_in(f)] if zero else []
     in_groups = groups in ("known", "any")

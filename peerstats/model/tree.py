@@ -42,7 +42,8 @@ class Call:
             weights = f" | {', '.join(given[count:])}" if given[count:] else ""
             return f"mm({', '.join(given[:count])}{weights})"
         if self.function == "C":
-            given += [f"Treatment({value!r})" for _, value in self.options]
+            keys = {"ref": "", "reference": "reference="}
+            given += [f"Treatment({keys[key]}{value!r})" for key, value in self.options]
         else:
             given += [f"{key}={value:g}" for key, value in self.options]
         return f"{self.function}({', '.join(given)})"

@@ -39,6 +39,7 @@ def women(n: int = 120) -> pd.DataFrame:
         "k * u * x",
         "x:z + k:x",
         "C(k, Treatment('c')) + x",
+        "C(k, Treatment(reference='b')) * x",
         "I(x ** 2 + 2 * z) + scale(x):k",
         "bs(x, df=4) + u:bs(z, df=5)",
         "center(z) * b",
@@ -50,7 +51,7 @@ def women(n: int = 120) -> pd.DataFrame:
 def test_columns_are_those_of_patsy(right: str) -> None:
     data = women()
     theirs = patsy.dmatrix(right, data)
-    ours = build_design("y ~ " + right.replace("Treatment('c')", "ref='c'"), data)
+    ours = build_design("y ~ " + right, data)
     assert ours.names == theirs.design_info.column_names
     np.testing.assert_allclose(ours.X, np.asarray(theirs), atol=1e-12)
 
@@ -221,3 +222,15 @@ def test_dates_far_from_zero_are_not_collinear_with_the_intercept() -> None:
 
 def test_the_design_prints_without_data() -> None:
     assert repr(build_design("y ~ x", women())) == "<Design: y ~ x; 120 of 120 rows, 2 columns>"
+
+
+def test_near_collinear_columns_are_refused_where_r_drops_one() -> None:
+    # R's lm() keeps z = x + 1e-6 e and drops z = x + 1e-8 e (tolerance 1e-7), in any units.
+    data = women()
+    noise = np.random.default_rng(5).normal(size=len(data))
+    for unit in (1.0, 1e8):
+        near = data.assign(z=unit * (data["x"] + 1e-6 * noise))
+        assert build_design("y ~ x + z", near).names == ["Intercept", "x", "z"]
+        nearer = data.assign(z=unit * (data["x"] + 1e-8 * noise))
+        with pytest.raises(ModelError, match="'z' cannot be told apart from 'x'"):
+            build_design("y ~ x + z", nearer)
