@@ -334,10 +334,7 @@ def _contrast(reader: _Reader) -> tuple[tuple[str, str], ...]:
     if reader.token.kind == "name":
         key = reader.step().text
         if key != ("reference" if patsy else "ref"):
-            refuse(
-                f"C() takes ref='level' or Treatment(reference='level'), not '{key}'; other "
-                "codings are not offered."
-            )
+            refuse(f"C() takes ref='level' or Treatment(reference='level'), not '{key}'.")
         reader.need("=")
     token = reader.step()
     if token.kind != "string":
