@@ -83,10 +83,6 @@ def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
     terms += [e for r in formula.random for e in r.effects] if groups != "none" else []
     needed = [name for term in terms for factor in term for name in names_in(factor)]
     needed += [name for node in formula.offset for name in names_in(node)]
-    if GIVEN in needed and GIVEN not in data:
-        raise UsageError(
-            f"The fit had an offset of values without a name: give the new rows a column '{GIVEN}'."
-        )
     zero = design.zero_recipe
     needed += [n for term in zero.terms for f in term for n in names_in(f)] if zero else []
     in_groups = groups in ("known", "any")
@@ -117,6 +113,10 @@ def _complete(
     design: Design, data: pd.DataFrame, needed: list[str], groups: str
 ) -> NDArray[np.bool_]:
     """Rows with a value in every variable used; one membership of several is enough."""
+    if GIVEN in needed and GIVEN not in data:
+        raise UsageError(
+            f"The fit had an offset of values without a name: give the new rows a column '{GIVEN}'."
+        )
     terms = design.formula.random if groups != "none" else ()
     names = list(needed)
     for term in terms:
