@@ -16,6 +16,7 @@ from scipy import linalg
 from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
 from peerstats.model.engines.evaluation import Evaluation
+from peerstats.model.engines.onefactor import BLOCK
 from peerstats.model.engines.optimise import Objective, Optimum, maximise, whitening
 from peerstats.model.engines.penalised import Penalty
 from peerstats.model.engines.problem import Problem, make_problem
@@ -130,21 +131,35 @@ def _held(likelihood: Blocks) -> Objective:
 def _start(problem: Problem) -> Array:
     """Weighted least squares of the family's first linear predictor."""
     eta = problem.family.start(problem.y, problem.m)
-    root = np.sqrt(problem.m)
     if np.ptp(eta) == 0 and problem.X.shape[1] and np.ptp(problem.X[:, 0]) == 0:
         beta = np.zeros(problem.X.shape[1])
         beta[0] = eta[0] / problem.X[0, 0] if problem.X[0, 0] else 0.0
         return beta
-    left = problem.X * root[:, None]
-    gram = left.T @ left
-    step = _solve(gram, left.T @ (root * (eta - problem.offset)))
+    weighted = problem.m * (eta - problem.offset)
+    step = _solve(_gram(problem), weighted @ problem.X)
     return np.zeros(problem.X.shape[1]) if step is None else step
 
 
+def _gram(problem: Problem) -> Array:
+    """X' diag(m) X, a part of the rows at a time."""
+    total = np.zeros((problem.X.shape[1],) * 2)
+    for start in range(0, problem.n, BLOCK):
+        X = problem.X[start : start + BLOCK]
+        total += X.T @ (X * problem.m[start : start + BLOCK, None])
+    return total
+
+
 def _at(problem: Problem, beta: Array) -> tuple[float, Array, Array]:
-    X = problem.X
-    kernel, r, w = problem.family.slopes(problem.y, X @ beta + problem.offset, problem.m)
-    return float(kernel.sum()), r @ X, X.T @ (X * w[:, None])
+    """Log-likelihood, score and information, a part of the rows at a time (see `onefactor`)."""
+    value, score, information = 0.0, np.zeros(len(beta)), np.zeros((len(beta), len(beta)))
+    for start in range(0, problem.n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        X, eta = problem.X[rows], problem.X[rows] @ beta + problem.offset[rows]
+        kernel, r, w = problem.family.slopes(problem.y[rows], eta, problem.m[rows])
+        value += float(kernel.sum())
+        score += r @ X
+        information += X.T @ (X * w[:, None])
+    return value, score, information
 
 
 def _solve(matrix: Array, vector: Array) -> Array | None:

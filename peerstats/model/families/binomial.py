@@ -30,9 +30,11 @@ def logit_slopes(y: Array, eta: Array, m: Array) -> Slopes:
 
 
 def logit_third(y: Array, eta: Array, m: Array) -> Array:
-    """W' = m p(1-p)(1-2p), and 1 - 2p = -tanh(η/2)."""
+    """W' = m p(1-p)(1-2p)."""
     small = np.exp(-np.abs(eta))
-    return -m * small / (1.0 + small) ** 2 * np.tanh(0.5 * eta)
+    larger = 1.0 / (1.0 + small)  # max(p, 1 - p)
+    smaller = small * larger
+    return m * np.copysign(smaller * larger * (larger - smaller), -eta)
 
 
 def _mills(x: Array) -> tuple[Array, Array]:
