@@ -32,9 +32,10 @@ from peerstats.model.engines.problem import Problem
 Array = NDArray[np.float64]
 
 LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess
+LEAST_SHARE = 0.3  # the least share of the latent variance that a first guess leaves to rows
 SECOND_TAU = 1.6
 NEAR_ZERO = 0.1  # a smaller τ is compared with 0
-FINER = 15  # nodes that check Laplace; quadrature is checked by twice its own
+FINER = 7  # nodes that check Laplace; quadrature is checked by twice its own
 COARSE = 0.1  # standard errors that an estimate may move before it is said
 INCREDIBLE = 6.0  # an sd on the logit scale that pushes risks to 0 and 1
 
@@ -140,28 +141,38 @@ def _incredible(search: _Search, optimum: Optimum) -> bool:
     return bool(search.problem.family.latent_variance is not None and tau > INCREDIBLE)
 
 
-def _guess_tau(search: _Search) -> Array:
-    """Moment estimates: at β without random effects, E(Σr)² ≈ w + τ² w² with w = ΣW of a group."""
-    problem = search.problem
+def _guess(search: _Search) -> tuple[Array, Array]:
+    """β and τ to start from, by moments.
+
+    At β without random effects a group's Σr has E(Σr)² ≈ w + τ² w², w = ΣW. Where the link has a
+    latent variable, of variance σ², that β and that τ are on the scale of a variable with variance
+    σ² + τ²: both grow by √(1 + τ²/σ²), which for τ itself solves to τ²/(1 - τ²/σ²).
+    """
+    problem, latent = search.problem, search.problem.family.latent_variance
     eta = problem.X @ search.fixed.beta + problem.offset
     _, r, w = problem.family.slopes(problem.y, eta, problem.m)
     found = []
     for code in problem.codes:
         r_sum, w_sum = np.bincount(code, weights=r), np.bincount(code, weights=w)
         found.append((r_sum @ r_sum - w_sum.sum()) / (w_sum @ w_sum))
-    return np.sqrt(np.clip(found, LEAST_TAU**2, MOST_TAU**2))
+    variance = np.clip(found, LEAST_TAU**2, MOST_TAU**2)
+    if latent is None:
+        return search.fixed.beta, np.sqrt(variance)
+    growth = 1.0 / np.maximum(1.0 - variance / latent, LEAST_SHARE)
+    variance = np.minimum(variance * growth, MOST_TAU**2)
+    return search.fixed.beta * np.sqrt(1.0 + variance.sum() / latent), np.sqrt(variance)
 
 
 def _first_try(search: _Search) -> Optimum:
     """Quadrature costs as many times more as it has nodes, so Laplace finds its start."""
-    guess = _guess_tau(search)
+    beta, tau = _guess(search)
     likelihood = search.likelihood
     if isinstance(likelihood, OneFactor) and likelihood.nodes > 1:
         cheap = replace(search, likelihood=replace(likelihood, nodes=1))
-        found = cheap.run(search.fixed.beta, guess)
+        found = cheap.run(beta, tau)
         if found.reached:
             return search.refine(found)
-    return search.run(search.fixed.beta, guess)
+    return search.run(beta, tau)
 
 
 def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:

@@ -39,9 +39,19 @@ def hessian_of(likelihood: Likelihood) -> HessianOf | None:
     if isinstance(likelihood, Penalised):
         return likelihood.hessian(hessian_of(likelihood.likelihood))
     if isinstance(likelihood, OneFactor):
-        nested = Nested(likelihood.problem)
-        return _laplace(nested) if likelihood.nodes == 1 else _quadrature(likelihood, nested)
+        return likelihood.hessian if likelihood.nodes == 1 else _by_parts(likelihood)
     return _laplace(likelihood) if isinstance(likelihood, Nested) else None
+
+
+def _by_parts(model: OneFactor) -> HessianOf:
+    """The sum over parts of the data, as the log-likelihood is."""
+    parts = [(groups, _quadrature(part, Nested(part.problem))) for groups, part in model.parts]
+
+    def hessian(beta: Array, tau: Array, modes: Array) -> Array:
+        total: Array = np.sum([of(beta, tau, modes[groups]) for groups, of in parts], axis=0)
+        return total
+
+    return hessian
 
 
 def _laplace(nested: Nested) -> HessianOf:

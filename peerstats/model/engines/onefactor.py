@@ -21,13 +21,17 @@ c1 = Σ_q p_q h'(z_q), c2 = √2 Σ_q p_q g_q h'(z_q), κ = 1 + s c2, and ∂ th
 
 Collecting the terms in dv̂, with α = κτ²/H and t = (c1 - ½ α τ Σ W') / H, row i has the weight
 r̄_i - ½ α W'_i - t τ W_i for β, where r̄_i = Σ_q p_q r_i(z_q).
+
+Given (β, τ) the groups have nothing to do with each other, so L, its gradient and its Hessian are
+sums over parts of the data, each of some whole groups. Many rows are worked through part by part:
+what a part needs stays in the processor's cache, and no vector is as long as the data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,30 +42,117 @@ from peerstats.model.engines.evaluation import (
     MODE_STEPS,
     Evaluation,
 )
+from peerstats.model.engines.onefactor_curvature import (
+    Peak,
+    gram,
+    laplace_curvature,
+    sums_of_columns,
+)
 from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
-# Rows x nodes held at a time. Arrays of a quarter of a megabyte stay in the processor's cache and
-# are reused by the allocator; with larger ones the same sums take twice as long.
-BLOCK = 30_000
+# Rows x nodes held at a time. Arrays of 160 kB stay in the processor's cache and are reused by the
+# allocator; with larger ones, which are given back to the system, the same sums take half as long
+# again.
+BLOCK = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
+class _Memory:
+    """The last place evaluated, and how the modes move away from the last one with a Hessian.
+
+    A search asks for the Hessian where it has just asked for the value, and goes on from there.
+    """
+
+    parameters: Array = field(default_factory=lambda: np.zeros(0))
+    modes: Array | None = None
+    peak: Peak | None = None  # of few rows only; for many it is made again
+    moves: Array | None = None  # dv/d(β, τ), (p + 1, groups)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class OneFactor:
     """The likelihood of a problem with one grouping factor and `nodes` quadrature points."""
 
     problem: Problem
     nodes: int = 1
+    _memory: _Memory = field(default_factory=_Memory, init=False, repr=False)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[slice, OneFactor], ...]:
+        """Groups, and the same model of these alone, without the constant."""
+        slices = list(_group_blocks(self.problem, BLOCK))
+        if len(slices) == 1:
+            return ((slice(None), replace(self, problem=replace(self.problem, constant=0.0))),)
+        return tuple((part, replace(self, problem=_part(self.problem, part))) for part in slices)
 
     def evaluate(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
         """Return log-likelihood, gradient in (β, τ) and modes."""
+        start = self._expected(beta, tau, modes)
+        found = [part._evaluate(beta, tau, start[groups]) for groups, part in self.parts]
+        result = Evaluation(
+            value=sum(each.value for each, _ in found) + self.problem.constant,
+            gradient=np.sum([each.gradient for each, _ in found], axis=0),
+            modes=np.concatenate([each.modes for each, _ in found]),
+        )
+        self._remember(beta, tau, result.modes, found[0][1] if len(found) == 1 else None)
+        return result
+
+    def hessian(self, beta: Array, tau: Array, modes: Array) -> Array:
+        """Return the exact second derivatives of Laplace's log-likelihood in (β, τ)."""
+        if self._memory.modes is not modes:
+            self._remember(beta, tau, modes, None)
+        peak = self._memory.peak
+        found = [part._curvature(beta, tau, modes[groups], peak) for groups, part in self.parts]
+        self._memory.moves = np.concatenate([moves for _, moves in found], axis=1)
+        total: Array = np.sum([each for each, _ in found], axis=0)
+        return total
+
+    def _remember(self, beta: Array, tau: Array, modes: Array, peak: Peak | None) -> None:
+        self._memory.parameters = np.append(beta, tau)
+        self._memory.modes, self._memory.peak = modes, peak
+
+    def _expected(self, beta: Array, tau: Array, modes: Array) -> Array:
+        """Where the modes are to be expected, going on from the last place."""
+        last = self._memory
+        if last.moves is None or last.modes is not modes:
+            return modes
+        expected: Array = modes + (np.append(beta, tau) - last.parameters) @ last.moves
+        return expected
+
+    def _evaluate(self, beta: Array, tau: Array, modes: Array) -> tuple[Evaluation, Peak | None]:
         problem = self.problem
         fixed = problem.X @ beta + problem.offset
         at = self._find_modes(fixed, float(tau[0]), modes)
         if at is None:
-            return Evaluation(value=-np.inf, gradient=np.zeros(len(beta) + 1), modes=modes)
-        return _assemble(self, at, fixed, float(tau[0]))
+            nothing = np.zeros(len(beta) + 1)
+            return Evaluation(value=-np.inf, gradient=nothing, modes=modes), None
+        peak = self._peak(at, float(tau[0]))
+        return _assemble(self, at, fixed, peak), peak
+
+    def _curvature(
+        self, beta: Array, tau: Array, modes: Array, peak: Peak | None
+    ) -> tuple[Array, Array]:
+        if peak is None:
+            fixed = self.problem.X @ beta + self.problem.offset
+            peak = self._peak(self._at(fixed, float(tau[0]), modes), float(tau[0]))
+        return laplace_curvature(self.problem, peak)
+
+    def _peak(self, at: Modes, tau: float) -> Peak:
+        problem = self.problem
+        third = problem.family.third(problem.y, at.eta, problem.m)
+        return Peak(
+            tau=tau,
+            v=at.v,
+            eta=at.eta,
+            w=at.w,
+            third=third,
+            r_sum=at.r_sum,
+            w_sum=at.w_sum,
+            third_sum=np.add.reduceat(third, problem.starts),
+            H=at.H,
+        )
 
     def _find_modes(self, fixed: Array, tau: float, start: Array) -> Modes | None:
         """Newton's method for all groups at once; a group whose h falls takes half a step."""
@@ -89,7 +180,7 @@ class OneFactor:
 
     def _at(self, fixed: Array, tau: float, v: Array) -> Modes:
         problem = self.problem
-        eta = fixed + tau * v[problem.codes[0]]
+        eta = fixed + (tau * v).take(problem.codes[0])
         kernel, r, w = problem.family.slopes(problem.y, eta, problem.m)
         w_sum = np.add.reduceat(w, problem.starts)
         return Modes(
@@ -105,18 +196,28 @@ class OneFactor:
 
     def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Conditional standard deviations of v."""
+        return np.concatenate(
+            [part._mode_sds(beta, tau, modes[groups]) for groups, part in self.parts]
+        )
+
+    def _mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         fixed = self.problem.X @ beta + self.problem.offset
         return self._at(fixed, float(tau[0]), modes).H ** -0.5
 
     def information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
         """Information about β and τ in a normal model with weights w."""
+        found = [part._information(beta, tau) for _, part in self.parts]
+        by_beta, by_tau = zip(*found, strict=True)
+        return np.sum(by_beta, axis=0), np.sum(by_tau, axis=0)
+
+    def _information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
         problem = self.problem
         at = self._at(problem.X @ beta + problem.offset, float(tau[0]), np.zeros(problem.sizes[0]))
-        weighted = problem.X * at.w[:, None]
-        sums = np.add.reduceat(weighted, problem.starts, axis=0) * tau[0]
-        between = sums.T @ (sums / at.H[:, None])
+        columns = np.ascontiguousarray(problem.X.T)
+        sums = sums_of_columns(columns, at.w, problem.starts) * tau[0]
+        by_beta = gram(columns, at.w) - (sums / at.H) @ sums.T
         by_tau = 2.0 * np.sum((tau[0] * at.w_sum / at.H) ** 2)
-        return problem.X.T @ weighted - between, np.array([by_tau])
+        return by_beta, np.array([by_tau])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,24 +245,22 @@ class NodeSums:
     kappa: Array
 
 
-def _assemble(model: OneFactor, at: Modes, fixed: Array, tau: float) -> Evaluation:
-    problem = model.problem
-    third = problem.family.third(problem.y, at.eta, problem.m)
-    third_sum = np.add.reduceat(third, problem.starts)
+def _assemble(model: OneFactor, at: Modes, fixed: Array, peak: Peak) -> Evaluation:
+    problem, tau = model.problem, peak.tau
     sums = _at_mode(at) if model.nodes == 1 else _at_nodes(model, at, fixed, tau)
     alpha = sums.kappa * tau * tau / at.H
-    t = (sums.c1 - 0.5 * alpha * tau * third_sum) / at.H
+    t = (sums.c1 - 0.5 * alpha * tau * peak.third_sum) / at.H
     code = problem.codes[0]
-    rows = sums.r_bar - 0.5 * alpha[code] * third - (tau * t)[code] * at.w
+    rows = sums.r_bar - (0.5 * alpha).take(code) * peak.third - (tau * t).take(code) * at.w
     by_tau = (
         sums.z_r
-        - 0.5 * alpha * at.v * third_sum
+        - 0.5 * alpha * at.v * peak.third_sum
         + t * (at.r_sum - tau * at.v * at.w_sum)
         - sums.kappa * tau * at.w_sum / at.H
     )
     return Evaluation(
-        value=float(sums.value.sum()) + problem.constant,
-        gradient=np.r_[rows @ problem.X, by_tau.sum()],
+        value=float(sums.value.sum()),
+        gradient=np.append(rows @ problem.X, by_tau.sum()),
         modes=at.v,
     )
 
@@ -186,14 +285,36 @@ def rule(nodes: int) -> tuple[Array, Array]:
 
 def group_blocks(model: OneFactor) -> Iterator[slice]:
     """Whole groups, as many at a time as keep nodes x rows bounded."""
-    problem = model.problem
+    return _group_blocks(model.problem, BLOCK // model.nodes)
+
+
+def _group_blocks(problem: Problem, rows: int) -> Iterator[slice]:
+    """Whole groups with about so many rows together, one group at least."""
     ends = np.append(problem.starts[1:], problem.n)
     first = 0
     while first < len(ends):
-        limit = problem.starts[first] + BLOCK // model.nodes
+        limit = problem.starts[first] + rows
         last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
         yield slice(first, last)
         first = last
+
+
+def _part(problem: Problem, groups: slice) -> Problem:
+    """Some groups alone; rows are views."""
+    starts = problem.starts[groups]
+    end = problem.starts[groups.stop] if groups.stop < len(problem.starts) else problem.n
+    rows = slice(starts[0], end)
+    return replace(
+        problem,
+        X=problem.X[rows],
+        y=problem.y[rows],
+        m=problem.m[rows],
+        offset=problem.offset[rows],
+        codes=(problem.codes[0][rows] - groups.start,),
+        sizes=(len(starts),),
+        starts=starts - starts[0],
+        constant=0.0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -36,7 +36,7 @@ FINEST = 1e-7  # the same where the Hessian is exact and a last step is cheap
 MOST_STEPS = 150
 MOST_SADDLES = 3  # left before giving up
 LONGEST_STEP = 4.0  # standard errors
-WELL = 0.1  # part of the gradient left by a step after which the Hessian is kept
+KEEP = 1e-5  # gradient below which the last Hessian is good enough for a step
 LEAST_EIGENVALUE = 1e-6  # of a Hessian that counts as positive definite
 UNEVEN = 30.0  # eigenvalue of the Hessian at which the scale was a bad guess (1 is expected)
 LEAST_CURVE = 0.1  # of a direction in which the Hessian is not positive definite
@@ -185,15 +185,15 @@ def climb(space: _Space, modes: Array, fine: float = COARSE) -> tuple[_Point, in
 def _newton(space: _Space, point: _Point, fine: float) -> tuple[_Point, int]:
     """Newton's method to the end; BFGS until `fine` from where the Hessian is not finite.
 
-    A Hessian costs more than a value: after a step that took most of the gradient away it is kept
-    and corrected by a BFGS update.
+    A Hessian makes the next step twice as exact and lets the modes start close to where they end,
+    so it is taken at every step but the last ones, which are too short to change it.
     """
-    inverse = None
+    inverse = np.zeros(0)
     for step in range(MOST_STEPS):
         size = np.abs(point.gradient).max(initial=0.0)
         if size < FINEST:
             return point, step
-        if inverse is None:
+        if not len(inverse) or size > KEEP:
             curvature = space.curvature(point)
             if curvature is None:
                 return _quasi_newton(space, point, fine)
@@ -203,9 +203,6 @@ def _newton(space: _Space, point: _Point, fine: float) -> tuple[_Point, int]:
         trial = _search(space, point, direction)
         if trial is None:
             return point, step
-        kept = np.abs(trial.gradient).max() < WELL * size
-        change = trial.gradient - point.gradient
-        inverse = _update(inverse, trial.x - point.x, change) if kept else None
         point = trial
     return point, MOST_STEPS
 
