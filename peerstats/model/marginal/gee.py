@@ -82,6 +82,16 @@ def gee(
     return _fit_design(design, known, chosen, sampling is not None)
 
 
+def gee_of(design: Design, family: Family, correlation: str = "exchangeable") -> MarginalFit:
+    """Fit a marginal model to a design with one grouping and no random part: CR2 and t.
+
+    Raises as `gee` does for its data.
+    """
+    check_choice("correlation", correlation, CORRELATIONS)
+    chosen = {"correlation": correlation, "covariance": "cr2", "reference": "t"}
+    return _fit_design(design, family, chosen, sampling=False)
+
+
 def _fit_design(
     design: Design, family: Family, chosen: dict[str, str], sampling: bool
 ) -> MarginalFit:
