@@ -26,6 +26,7 @@ from peerstats.errors import ModelError, UsageError
 from peerstats.model.convergence import Solution
 from peerstats.model.design import Design, Grouping
 from peerstats.model.engines.optimise import highest
+from peerstats.model.limits import check_likelihood
 from peerstats.model.prediction import check_choice
 from peerstats.model.refit import (
     one_row_each,
@@ -133,7 +134,9 @@ def bootstrap(
     check_choice("kind", how.kind, KINDS)
     if size < 1:
         raise UsageError("size must be 1 or more.")
-    whole = _bare(one_row_each(fit))
+    if how.kind == "parametric":
+        check_likelihood(fit, "parametric bootstrap")
+    whole = bare(one_row_each(fit))
     if how.kind == "cluster":
         how = replace(how, group=cluster_factor(fit, how.group))
     how = replace(how, start=_start(whole))
@@ -163,7 +166,7 @@ def cluster_factor(fit: Fit, group: str | None) -> str:
     return group
 
 
-def _bare(fit: Fit) -> Fit:
+def bare(fit: Fit) -> Fit:
     """Leave out what other processes cannot be sent and a refit does not need."""
     changes: dict[str, Any] = {
         "groups": dict(fit.design.groups),

@@ -23,6 +23,7 @@ from scipy.special import chdtrc
 
 from peerstats.errors import ModelError
 from peerstats.model.formula import RandomTerm
+from peerstats.model.limits import check_likelihood
 
 if TYPE_CHECKING:
     from peerstats.model.result import Fit
@@ -119,6 +120,8 @@ def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
 
 
 def _same_data(small: Fit, large: Fit) -> str | None:
+    check_likelihood(small, "likelihood-ratio test")
+    check_likelihood(large, "likelihood-ratio test")
     a, b = small.design, large.design
     if a.n != b.n or not np.array_equal(a.rows, b.rows):
         return (

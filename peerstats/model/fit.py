@@ -9,6 +9,7 @@ Everything that can be refused without data is refused before data are looked at
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -27,6 +28,7 @@ from peerstats.model.offset import Offset, add_offset
 from peerstats.model.penalty import read_penalty, reported, with_penalty
 from peerstats.model.prediction import check_choice
 from peerstats.model.result import Fit
+from peerstats.model.sampling import scale_weights, with_sandwich
 from peerstats.model.zero_part import read_zero_formula
 
 METHODS = ("laplace", "agq")
@@ -43,7 +45,8 @@ class FitOptions(TypedDict, total=False):
     where values were given. `zero_formula`: such as "~ urban" for the zero part of a zero-inflated
     or hurdle family (a constant by default). `penalty`, for models with random intercepts: "log_f"
     or "firth" on the slopes, "log_tau" on the random effects' SDs, or two of them
-    (`peerstats.model.penalty`).
+    (`peerstats.model.penalty`). `sampling_weights`: inverse probabilities of selection within a
+    group, an array or a column's name (`peerstats.model.sampling`).
     """
 
     link: str | None
@@ -54,6 +57,7 @@ class FitOptions(TypedDict, total=False):
     offset: Offset | None
     zero_formula: str | None
     penalty: str | Sequence[str] | None
+    sampling_weights: Weights | None
 
 
 def fit(
@@ -69,7 +73,7 @@ def fit(
     name of `peerstats.model.families.FAMILIES` or a Family.
 
     Options, each described at `FitOptions`: `link`, `method`, `nodes`, `reml`, `weights`, `offset`,
-    `zero_formula`, `penalty`.
+    `zero_formula`, `penalty`, `sampling_weights`.
 
     Raises UsageError for a formula, variable or option that does not exist, DataError for values
     of the wrong kind, ModelError for a model the data cannot answer (separation, collinear
@@ -91,8 +95,11 @@ def fit(
     penalty = read_penalty(options.get("penalty"), formula, known)
     zero = read_zero_formula(options.get("zero_formula"), formula, known)
     formula, data = add_offset(formula, data, options.get("offset"))
+    sampled = options.get("sampling_weights") is not None
     design = build_design(formula, data, weights, known.outcome, zero)
-    return _fit_design(design, known, engine, choices, penalty)
+    design, top = scale_weights(design, choices.reml or bool(penalty)) if sampled else (design, "")
+    found = _fit_design(design, known, engine, choices, penalty)
+    return with_sandwich(replace(found, sampled=top)) if sampled else found
 
 
 def _fit_design(
@@ -140,8 +147,11 @@ def _read_options(options: FitOptions) -> tuple[str | None, Weights | None, Choi
     nodes = options.get("nodes", 25)
     if isinstance(nodes, bool) or not isinstance(nodes, int) or not 1 <= nodes <= MOST_NODES:
         raise UsageError(f"nodes must be a whole number from 1 to {MOST_NODES}.")
+    weights, sampling = options.get("weights"), options.get("sampling_weights")
+    if weights is not None and sampling is not None:
+        raise UsageError("Give weights (frequencies) or sampling_weights, not both.")
     choices = Choices(method=method, nodes=nodes, reml=bool(options.get("reml", False)))
-    return options.get("link"), options.get("weights"), choices
+    return options.get("link"), weights if sampling is None else sampling, choices
 
 
 __all__ = ["Convergence", "Fit", "FitOptions", "fit"]

@@ -1,16 +1,21 @@
-"""What it means when a family's own parameter runs off to the end of its scale."""
+"""What it means when a family's own parameter runs off, and what has no likelihood at all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from peerstats.errors import ModelError
 from peerstats.model.convergence import Solution
 from peerstats.model.design import Design
 from peerstats.model.families import Family
+
+if TYPE_CHECKING:
+    from peerstats.model.result import Fit
 
 FAR = 11.0  # e^11: the simpler family's log-likelihood is the same to a few decimals
 
@@ -58,3 +63,12 @@ def explain_limits(solution: Solution, design: Design, family: Family) -> Soluti
         at += width
     messages = (*reasons, *solution.convergence.messages)
     return replace(solution, convergence=replace(solution.convergence, messages=messages))
+
+
+def check_likelihood(fit: Fit, what: str) -> None:
+    """Raise ModelError where a fit with sampling weights is asked for what needs a likelihood."""
+    if fit.sampled:
+        raise ModelError(
+            f"A fit with sampling weights maximises a pseudo-likelihood, so it has no {what}: use "
+            "the sandwich's standard errors (bse, conf_int()), or bootstrap(kind='cluster')."
+        )

@@ -30,6 +30,7 @@ from scipy.special import ndtri
 
 from peerstats.errors import ModelError, UsageError, did_you_mean
 from peerstats.model.engines.optimise import highest
+from peerstats.model.limits import check_likelihood
 from peerstats.model.refit import refit, with_solution
 from peerstats.model.surface import Coordinate, Surface, covariance_of, surface_of
 
@@ -115,6 +116,7 @@ def profile(fit: Fit, parameters: Sequence[str] | None) -> Profile:
     >>> model.profile(["sd(site Intercept)"]).conf_int().round(2).to_numpy().tolist()
     [[0.25, 0.85]]
     """
+    check_likelihood(fit, "profile")
     messages: tuple[str, ...] = ()
     if fit.method == "reml":
         fit = with_solution(fit, refit(fit, fit.design, reml=False), method="ml")

@@ -77,10 +77,11 @@ def hold_column(design: Design, position: int, value: float = 0.0) -> Design:
 def one_row_each(fit: Fit) -> Fit:
     """Return the fit with a row of frequency weight w written w times, and no weights.
 
-    Raises ModelError for weights that are not whole numbers.
+    Sampling weights stay: their rows are single women. Raises ModelError for weights that are not
+    whole numbers.
     """
     weights = fit.design.weights
-    if weights is None:
+    if weights is None or fit.sampled:
         return fit
     counts = np.round(weights)
     if not np.array_equal(counts, weights):

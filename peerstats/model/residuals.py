@@ -26,6 +26,7 @@ from scipy.special import chdtrc, ndtri
 from peerstats.errors import ModelError, UsageError
 from peerstats.model.averaging import average
 from peerstats.model.families import Family
+from peerstats.model.limits import check_likelihood
 from peerstats.model.prediction import check_choice, fitted_link
 from peerstats.model.random_effect import random_effects
 from peerstats.model.simulation import fitted_family
@@ -117,6 +118,7 @@ def overdispersion(fit: Fit) -> pd.Series:
     Nelder 1989, 4.5). The chi-squared p-value is rough when means are small. Raises ModelError for
     families that fit their own scatter and for 0/1 outcomes, which cannot be overdispersed.
     """
+    check_likelihood(fit, "test of overdispersion")
     trials = fit.design.trials
     if fit.family.has_dispersion or fit.family.auxiliary:
         raise ModelError(f"{fit.family!r} estimates its own dispersion; there is none to test.")

@@ -18,6 +18,7 @@ from peerstats.model.design import Design
 from peerstats.model.families import Family
 from peerstats.model.formula import Formula
 from peerstats.model.intervals import predict, predict_interval
+from peerstats.model.limits import check_likelihood
 from peerstats.model.random_effect import modes_frame, random_effects
 from peerstats.model.summary import shown
 
@@ -33,7 +34,8 @@ class Fit(Account):
     """A model fitted to data; estimates are on the link's scale (log odds, log rate, units).
 
     `method` is "laplace", "agq", "ml", "reml", "irls" or "ols"; `nodes` is 1 but for "agq".
-    `solution` holds the engine's raw numbers.
+    `solution` holds the engine's raw numbers. `sampled` names the factor that the sandwich of a fit
+    with sampling weights is over; such a fit has no likelihood.
     """
 
     formula: Formula
@@ -43,6 +45,7 @@ class Fit(Account):
     design: Design
     solution: Solution
     penalty: tuple[str, ...] = ()
+    sampled: str = ""
 
     @property
     def _coefficients(self) -> Coefficients:
@@ -112,7 +115,11 @@ class Fit(Account):
 
     @property
     def llf(self) -> float:
-        """Log-likelihood with every constant (the restricted one for REML)."""
+        """Log-likelihood with every constant (the restricted one for REML).
+
+        Raises ModelError with sampling weights, as aic, bic and deviance then do.
+        """
+        check_likelihood(self, "llf, aic, bic and deviance")
         return self.solution.loglik
 
     @property
@@ -126,7 +133,7 @@ class Fit(Account):
     @property
     def nobs(self) -> int:
         """Rows used (the sum of the weights when there are frequency weights)."""
-        weights = self.design.weights
+        weights = None if self.sampled else self.design.weights
         return self.design.n if weights is None else round(float(weights.sum()))
 
     @property

@@ -33,6 +33,7 @@ from scipy import linalg, sparse
 from scipy.special import stdtr, stdtrit
 
 from peerstats.errors import ModelError
+from peerstats.model.limits import check_likelihood
 from peerstats.model.prediction import check_choice
 from peerstats.model.random_effect import RandomEffect, random_effects
 from peerstats.model.refit import one_row_each, refit, with_solution
@@ -114,6 +115,7 @@ def _check(fit: Fit) -> None:
             "Satterthwaite's and Kenward and Roger's tests are for gaussian models with random "
             "effects; use profile() or bootstrap() here."
         )
+    check_likelihood(fit, "test of Satterthwaite or Kenward and Roger")
     effects = sum(block.modes.size for block in random_effects(fit))
     if effects > MOST_EFFECTS:
         raise ModelError(

@@ -46,7 +46,7 @@ def _facts(fit: Fit) -> list[tuple[str, str]]:
         ("Family", f"{fit.family.name} ({fit.family.link})"),
         ("Method", f"{fit.method}{nodes}"),
         ("Data", "; ".join(part for part in parts if part)),
-        ("Log-lik.", f"{fit.llf:.2f}   AIC {fit.aic:.2f}   BIC {fit.bic:.2f}"),
+        _likelihood(fit),
         ("Converged", "yes" if fit.converged else "NO"),
     ]
     own = fit.auxiliary
@@ -55,3 +55,9 @@ def _facts(fit: Fit) -> list[tuple[str, str]]:
     if fit.convergence.singular:
         facts.append(("Singular", "yes: a variance is zero"))
     return facts
+
+
+def _likelihood(fit: Fit) -> tuple[str, str]:
+    if fit.sampled:
+        return "Weights", f"sampling: pseudo-likelihood, sandwich by {fit.sampled}; no likelihood"
+    return "Log-lik.", f"{fit.llf:.2f}   AIC {fit.aic:.2f}   BIC {fit.bic:.2f}"

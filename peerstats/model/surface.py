@@ -26,12 +26,13 @@ from scipy import linalg
 from peerstats.errors import ModelError
 from peerstats.model.coefficients import auxiliary_names
 from peerstats.model.engines.blocks import Blocks
+from peerstats.model.engines.components import component
 from peerstats.model.engines.evaluation import Evaluation, Likelihood
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
-from peerstats.model.engines.lmm import _Linear, _slopes
 from peerstats.model.engines.optimise import Hessian
 from peerstats.model.engines.penalised import Penalised
 from peerstats.model.engines.problem import Problem, make_problem
+from peerstats.model.engines.profiled import Linear, slopes
 from peerstats.model.penalty import prior_of
 from peerstats.model.random_effect import block_covariances
 
@@ -65,6 +66,12 @@ class Surface:
     held: tuple[int, ...] = ()  # places that stay where they are: the edge of a singular fit
     messages: tuple[str, ...] = ()
 
+    @property
+    def formula_order(self) -> list[int]:
+        """Places of φ in an order that does not depend on how many levels the factors have."""
+        places = [c.place for c in self.coordinates]
+        return places if len(places) == len(self.best) else list(range(len(self.best)))
+
 
 def surface_of(fit: Fit) -> Surface:
     """Return the likelihood of a fit; one by REML must be made one by ML first.
@@ -87,19 +94,49 @@ def covariance_of(surface: Surface, modes: Array) -> Array:
     stuck = [c.place for c in surface.coordinates if c.is_sd and best[c.place] == 0]
     stuck += surface.held
     free = [k for k in range(len(best)) if k not in stuck]
-    if surface.hessian is not None:
-        whole = -surface.hessian(best, modes)
-    else:
-        rows = []
-        for k in range(len(best)):
-            step = np.zeros(len(best))
-            step[k] = DIFFERENCE * max(1.0, abs(best[k]))
-            up, down = (surface.objective(best + s, modes).gradient for s in (step, -step))
-            rows.append((down - up) / (2 * step[k]))
-        whole = 0.5 * (np.array(rows) + np.array(rows).T)
+    whole = -hessian_at(surface, best, modes)
     found = np.zeros_like(whole)
     found[np.ix_(free, free)] = linalg.inv(whole[np.ix_(free, free)])
     return found
+
+
+def hessian_at(surface: Surface, phi: Array, modes: Array) -> Array:
+    """Return d²L in φ, from differences of the exact gradient where it has no formula."""
+    if surface.hessian is not None:
+        return surface.hessian(phi, modes)
+    rows = []
+    for k in range(len(phi)):
+        step = np.zeros(len(phi))
+        step[k] = DIFFERENCE * max(1.0, abs(phi[k]))
+        up, down = (surface.objective(phi + s, modes).gradient for s in (step, -step))
+        rows.append((up - down) / (2 * step[k]))
+    return 0.5 * (np.array(rows) + np.array(rows).T)
+
+
+def printed_scale(fit: Fit, surface: Surface) -> Array:
+    """Return the derivatives of what `Solution.covariance` is of (log sds, ...) in φ.
+
+    Rows of a log sd or atanh correlation that does not exist are nan.
+    """
+    problem = make_problem(fit.design, fit.family)
+    if not (fit.family.has_dispersion or problem.blocks or fit.family.auxiliary):
+        sds = np.array([surface.best[place] for place in surface.formula_order])
+        p = len(fit.solution.beta)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sizes = np.r_[np.ones(p), 1.0 / sds[p:]]
+            return np.diag(sizes)[:, np.argsort(surface.formula_order)]
+    random, omega = _random_part(fit, problem)
+    theta, change = random.theta(omega)
+    parts, at = [np.zeros((0, 0))], 0
+    for size in (block.size for block in problem.blocks):
+        L = np.zeros((size, size))
+        width = size * (size + 1) // 2
+        L[np.tril_indices(size)] = theta[at : at + width]
+        parts.append(component(L).jacobian)
+        at += width
+    own = len(fit.solution.beta) + len(fit.solution.auxiliary)
+    last = np.eye(int(fit.family.has_dispersion))
+    return linalg.block_diag(np.eye(own), linalg.block_diag(*parts) @ change, last)
 
 
 def _fixed_coordinates(fit: Fit) -> list[Coordinate]:
@@ -252,7 +289,7 @@ _PERFECT = (
 
 def _general(fit: Fit, problem: Problem) -> Surface:
     """Any random part by Laplace: φ = (β, γ, ω)."""
-    likelihood = Blocks(problem)
+    likelihood = Blocks(problem, nodes=fit.nodes)
     k = likelihood.ends[1]
     random, omega = _random_part(fit, problem)
 
@@ -273,8 +310,8 @@ def _general(fit: Fit, problem: Problem) -> Surface:
 
 def _gaussian(fit: Fit, problem: Problem) -> Surface:
     """φ = (β, ω, log σ)."""
-    linear = _Linear(problem=problem, reml=False)
-    p, y = problem.X.shape[1], problem.y - problem.offset
+    linear = Linear(problem=problem, reml=False)
+    p = problem.X.shape[1]
     random, omega = _random_part(fit, problem)
 
     def objective(phi: Array, modes: Array) -> Evaluation:
@@ -285,10 +322,9 @@ def _gaussian(fit: Fit, problem: Problem) -> Surface:
         pulled = at.root @ (at.root.T @ gap)
         r2 = at.r2 + float(gap @ pulled)
         v = at.v - at.solved @ gap
-        spread = linear.structure.loadings(at.L).spread(v)
-        here = replace(at, v=v, residual=y - problem.X @ beta - spread)
-        slopes, by_r2 = _slopes(linear, here)
-        by_log = -2 * slopes - linear.df * by_r2 / at.r2
+        here = replace(at, v=v, pull=linear.pull(at.L, beta, v))
+        by_theta, by_r2 = slopes(linear, here)
+        by_log = -2 * by_theta - linear.df * by_r2 / at.r2
         value = -0.5 * (linear.n * np.log(2 * np.pi * sigma**2) + at.H.log_determinant)
         by_omega = -0.5 * ((by_log + by_r2 / sigma**2) @ change) / random.units(sigma)
         sds = phi[p:-1] * (random.units(sigma) != 1)
