@@ -27,6 +27,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from peerstats.model.engines.blocks_curvature import laplace_hessian
 from peerstats.model.engines.cubature import at_nodes
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import CLOSE, HALVINGS, MODE_STEPS, Evaluation
@@ -86,6 +87,21 @@ class Blocks:
         value = at.h - 0.5 * H.log_determinant if sums is None else sums.value
         gradient = self._gradient(place, at, H, sums)
         return Evaluation(value=value + self.problem.constant, gradient=gradient, modes=at.v)
+
+    @property
+    def knows_hessian(self) -> bool:
+        """True for Laplace's approximation with effects of one factor, or of none."""
+        return self.nodes == 1 and not self.structure.rest_size
+
+    def hessian(self, parameters: Array, modes: Array) -> Array:
+        """Second derivatives in (β, γ, θ) at the modes, where `knows_hessian`."""
+        place = self.place(parameters)
+        at = self.at(place, modes)
+        try:
+            H = Eliminated.factor(place.loadings, at.w)
+        except np.linalg.LinAlgError:
+            return np.full((len(parameters),) * 2, np.nan)
+        return laplace_hessian(self.structure, place, at, H)
 
     def at(self, place: Place, v: Array) -> State:
         """Rows' η, r, W and h at one v."""

@@ -87,22 +87,15 @@ def fit_fixed(problem: Problem) -> FixedFit:
 def _fit_auxiliary(problem: Problem) -> FixedFit:
     """Maximise in (β, γ), scaled by the Hessian's blocks at the start."""
     likelihood, family = Blocks(problem), problem.family
-    p, k, _ = likelihood.ends
+    p = likelihood.ends[0]
     assert family.auxiliary_start is not None  # noqa: S101 (comes with `auxiliary`)
     first = family.auxiliary_start(problem.y, problem.m)
     gamma = [start * (G.mean(axis=0) if G.shape[1] == 1 else np.eye(G.shape[1])[0])
              for start, G in zip(first, problem.G, strict=True)]  # fmt: skip
     start = np.concatenate([_start(problem), *gamma])
     nothing = np.zeros(0)
-    information = np.zeros((k, k))
-    information[:p, :p] = likelihood.information(start)[0]
-    for j in range(p, k):
-        shift = np.zeros(k)
-        shift[j] = 1e-4
-        up, down = (likelihood.evaluate(start + sign * shift, nothing) for sign in (1, -1))
-        information[p:, j] = -(up.gradient - down.gradient)[p:] / 2e-4
-    scale = whitening(information)
-    optimum = maximise(likelihood.evaluate, start, scale, nothing)
+    scale = _scale(likelihood, start)
+    optimum = maximise(likelihood.evaluate, start, scale, nothing, likelihood.hessian)
     # Where γ runs to infinity, what mixed models start from is held back by a wide normal prior.
     kept = optimum if optimum.reached else maximise(_held(likelihood), start, scale, nothing)
     return FixedFit(
@@ -113,6 +106,16 @@ def _fit_auxiliary(problem: Problem) -> FixedFit:
         found=optimum.reached,
         optimum=optimum,
     )
+
+
+def _scale(likelihood: Blocks, start: Array) -> Array:
+    """S with SS' the inverse of the information: expected of β, the Hessian of γ."""
+    p = likelihood.ends[0]
+    information = -likelihood.hessian(start, np.zeros(0))
+    information[:p, :p] = likelihood.information(start)[0]
+    information[:p, p:] = 0.0
+    information[p:, :p] = 0.0
+    return whitening(information)
 
 
 def _held(likelihood: Blocks) -> Objective:

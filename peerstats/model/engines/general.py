@@ -25,7 +25,7 @@ from peerstats.model.engines.components import component, effects, small_columns
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import FixedFit, Prepared
-from peerstats.model.engines.optimise import Optimum, maximise, whitening
+from peerstats.model.engines.optimise import Hessian, Optimum, maximise, whitening
 from peerstats.model.engines.structure import check_size, lower
 
 Array = NDArray[np.float64]
@@ -62,7 +62,19 @@ class Search:
         places = list(self.free)
         modes = np.zeros(self.likelihood.structure.q) if modes is None else modes
         scale = self._scale(start) if scale is None else scale
-        return maximise(self.evaluate, start[places], scale, modes)
+        return maximise(self.evaluate, start[places], scale, modes, self.hessian)
+
+    @property
+    def hessian(self) -> Hessian | None:
+        """The exact Hessian in the free parameters, where there is a formula for it."""
+        if not self.likelihood.knows_hessian:
+            return None
+        free = np.ix_(self.free, self.free)
+
+        def part(parameters: Array, modes: Array) -> Array:
+            return self.likelihood.hessian(self.whole(parameters), modes)[free]
+
+        return part
 
     def _scale(self, start: Array) -> Array:
         """S with SS' the inverse of the information to be expected."""
@@ -72,7 +84,9 @@ class Search:
         information[:k, :k] = self.fixed.information
         if k == p:
             information[:p, :p] = by_beta
-        information[range(k, total), range(k, total)] = np.maximum(by_theta, 1.0)
+        squares = [np.mean(b.Z**2, axis=0)[lower(b)[0]] for b in self.likelihood.problem.blocks]
+        least = np.concatenate([np.zeros(0), *squares])  # one for a column of length 1 a row
+        information[range(k, total), range(k, total)] = np.maximum(by_theta, least)
         kept = information[np.ix_(self.free, self.free)]
         return whitening(kept)
 

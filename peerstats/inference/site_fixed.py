@@ -1,0 +1,137 @@
+"""The same model with sites as fixed effects: comparisons within sites for any family.
+
+The random effects of sites are replaced by an intercept for each site, and what is constant inside
+sites leaves the model (its place is taken). Random effects of what is nested in sites, venues or
+the visits of a woman, stay. The test of a coefficient is the likelihood ratio of that model against
+F(1, ν), ν being the degrees of freedom of the level the coefficient is learnt from: rows, women or
+venues, less sites, less coefficients (between-within; Schluchter & Elashoff 1990; for the
+likelihood ratio Qiu, Cook & Bobb 2024, Stat Med 43:201).
+
+A site whose outcomes are all at the edge (no event at all, or all in the highest category) says
+nothing about differences inside it and has no finite effect: it is left out of these fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.errors import ModelError
+from peerstats.inference.answer import method_of
+from peerstats.inference.estimates import Estimate
+from peerstats.inference.lrt import ratio_row, reached
+from peerstats.inference.method import Question
+from peerstats.inference.pooled import top_level
+from peerstats.inference.ratio import Ratio
+from peerstats.model.columns import Column
+from peerstats.model.fit import Fit
+from peerstats.model.refit import hold_column, refit, take_rows, with_solution
+
+Array = NDArray[np.float64]
+SITE = "site effect"
+ORDERED = ("cumulative_logit", "cumulative_probit")  # with an edge on either side, as yes/no has
+
+
+def fixed_fit(question: Question) -> Fit:
+    """Return the model with sites as fixed effects, made once; ModelError where there is none."""
+
+    def make() -> Fit:
+        model = _with_fixed_sites(question)
+        return with_solution(model, reached(refit(model, model.design, reml=False)))
+
+    found: Fit = question.once("sites fixed", make)
+    return found
+
+
+def _with_fixed_sites(question: Question) -> Fit:
+    top, fit = question.where.levels[0], question.fit
+    design = fit.design
+    kept = [k for k in range(len(design.columns)) if question.kinds[k].level > 0]
+    kept = [k for k in kept if not question.is_site_effect(k)]
+    used = np.flatnonzero(~_silent(fit, top.codes, top.count)[top.codes])
+    present, codes = np.unique(top.codes[used], return_inverse=True)
+    dummies = (codes[:, None] == np.arange(len(present))).astype(np.float64)
+    start = 1 if fit.family.thresholds is not None else 0  # thresholds are an intercept already
+    sites = [
+        Column(name=f"{SITE} {k}", term=SITE, variables=(top.name,)) for k in range(len(present))
+    ]
+    rest = tuple(term for term in fit.formula.random if not _of_sites(question, term.group))
+    names = {term.group for term in rest}
+    formula = replace(fit.formula, random=rest)
+    base = replace(
+        design,
+        formula=formula,
+        groups={name: group for name, group in design.groups.items() if name in names},
+        random=tuple(block for block in design.random if block.group in names),
+    )
+    base = take_rows(base, used)
+    design = replace(
+        base,
+        X=np.column_stack([base.X[:, kept], dummies[:, start:]]),
+        columns=(*(design.columns[k] for k in kept), *sites[start:]),
+    )
+    return replace(fit, formula=formula, design=design, method="laplace", nodes=1, penalty=())
+
+
+def _of_sites(question: Question, group: str) -> bool:
+    """Whether a grouping factor is that of the sites."""
+    codes, top = question.fit.design.groups[group].codes, question.where.levels[0]
+    pairs = np.unique(np.column_stack([codes, top.codes]), axis=0)
+    return len(pairs) == top.count == len(np.unique(codes))
+
+
+def _silent(fit: Fit, codes: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+    """Sites whose outcomes are all at one edge of what the family allows."""
+    y = fit.design.y
+    if fit.family.outcome == "interval":
+        return np.zeros(count, dtype=bool)
+    edges = [y.min()] if fit.family.name not in ("binomial", *ORDERED) else [y.min(), y.max()]
+    found = np.zeros(count, dtype=bool)
+    for edge in edges:
+        found |= np.bincount(codes, weights=y != edge, minlength=count) == 0
+    return found
+
+
+def site_effects(question: Question) -> Array:
+    """Return each site's effect (J,); ModelError where some site has none."""
+    found, top = fixed_fit(question), top_level(question)
+    pairs = zip(found.solution.beta, found.design.columns, strict=True)
+    values = [float(value) for value, column in pairs if column.term == SITE]
+    if found.family.thresholds is not None:
+        values = [0.0, *values]
+    if len(values) < top.count:
+        raise ModelError(f"a {top.noun} where all outcomes are alike has no finite effect")
+    return np.array(values)
+
+
+def _row(question: Question, position: int) -> Estimate:
+    top = top_level(question)
+    if question.fit.family.has_dispersion:
+        raise ModelError("gaussian outcomes have Kenward and Roger's test")
+    if question.kinds[position].level == 0:
+        raise ModelError(f"it is constant within every {top.noun}")
+    df = question.between_within_df(position)
+    if df < 1:
+        raise ModelError("no between-within degrees of freedom are left for this coefficient")
+    found, name = fixed_fit(question), question.fit.design.names[position]
+    place = found.design.names.index(name)
+
+    def held_at(value: float) -> float:
+        return refit(found, hold_column(found.design, place, value), reml=False).loglik
+
+    ratio = Ratio(
+        held_at=held_at,
+        top=found.llf,
+        estimate=float(found.params[name]),
+        std_error=float(found.bse[name]),
+    )
+    return ratio_row(question, position, ratio, df)
+
+
+SITE_FIXED = method_of(
+    "site_fixed",
+    "likelihood ratio with sites as fixed effects, F test with between-within degrees of freedom",
+    _row,
+)

@@ -1,0 +1,76 @@
+"""Two stages for what is constant inside sites: site effects first, then a regression of sites.
+
+A site-level exposure is compared between sites and between nothing else, so J sites are J
+observations however many women they have. First each site's intercept α_j is estimated, adjusted
+for what varies inside sites (`fe_firth`, where Firth's penalty keeps α_j finite in a site of all
+yes or all no; the model's own likelihood with sites as fixed effects otherwise). Then
+
+    α̂_j = z_j'γ + e_j,   ordinary least squares,   t with J - rank Z degrees of freedom,
+
+whose residual variance holds the differences between sites and the error of the α̂_j together
+(Thompson et al. 2022, BMC Med Res Methodol 22:222, call it the cluster-level analysis).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerstats.errors import ModelError
+from peerstats.inference.answer import method_of, t_row
+from peerstats.inference.estimates import Estimate
+from peerstats.inference.fe_firth import within_fit
+from peerstats.inference.method import Question
+from peerstats.inference.pooled import clustered, top_level
+from peerstats.inference.site_fixed import site_effects
+from peerstats.model.marginal.firth import site_log_odds
+
+Array = NDArray[np.float64]
+
+
+def intercepts(question: Question) -> Array:
+    """Return α̂ (J,); ModelError where some site has none."""
+    family, levels = question.fit.family, question.where.levels
+    if (family.name, family.link) != ("binomial", "logit") or len(levels) > 1:
+        return site_effects(question)
+    if all(kind.level == 0 for kind in question.kinds):
+        return site_log_odds(clustered(question))
+    return within_fit(question).site_effects["intercept"].to_numpy(dtype=np.float64)
+
+
+def site_level(question: Question) -> tuple[list[int], Array]:
+    """Return the positions of the site-level columns and their values (J, columns).
+
+    A column that varies inside a single site only has that site's mean.
+    """
+    top, X = top_level(question), question.fit.design.X
+    own = [k for k in range(X.shape[1]) if question.kinds[k].level == 0]
+    sizes = np.bincount(top.codes, minlength=top.count)
+    means = [np.bincount(top.codes, weights=X[:, k], minlength=top.count) / sizes for k in own]
+    return own, np.column_stack([np.zeros((top.count, 0)), *means])
+
+
+def _row(question: Question, position: int) -> Estimate:
+    top = top_level(question)
+    if question.kinds[position].level > 0 or question.is_site_effect(position):
+        raise ModelError(f"it varies inside a {top.noun}")
+    own, Z = site_level(question)
+    if question.fit.family.thresholds is not None:  # which stand for the intercept
+        Z = np.column_stack([Z, np.ones(len(Z))])
+    df = len(Z) - int(np.linalg.matrix_rank(Z))
+    if df < 1:
+        raise ModelError(f"{top.count} {top.noun}s leave no degree of freedom")
+    alpha = question.once("site intercepts", lambda: intercepts(question))
+    gamma = np.linalg.lstsq(Z, alpha, rcond=None)[0]
+    residual, k = alpha - Z @ gamma, own.index(position)
+    variance = float(residual @ residual) / df * float(np.linalg.pinv(Z.T @ Z)[k, k])
+    return t_row(question, position, float(gamma[k]), math.sqrt(variance), float(df))
+
+
+TWO_STAGE = method_of(
+    "two_stage",
+    "two stages (adjusted effects of sites, then least squares between sites), t test",
+    _row,
+)
