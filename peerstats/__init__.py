@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from peerstats.inference.door import infer as infer
     from peerstats.model.compare import anova as anova
     from peerstats.model.fit import fit as fit
     from peerstats.model.marginal.conditional import conditional_logit as conditional_logit
@@ -29,6 +30,7 @@ _HOME = {
     "firth_logit": "peerstats.model.marginal.firth",
     "fit": "peerstats.model.fit",
     "gee": "peerstats.model.marginal.gee",
+    "infer": "peerstats.inference.door",
     "load_study": "peerstats.pipeline.door",
     "modified_poisson": "peerstats.model.marginal.modified_poisson",
     "run": "peerstats.pipeline.door",
@@ -41,6 +43,7 @@ __all__ = [
     "firth_logit",
     "fit",
     "gee",
+    "infer",
     "load_study",
     "modified_poisson",
     "run",

@@ -31,13 +31,20 @@ class Kind:
     `level` counts from the outside: 0 for a column that is constant inside every site, 1 for one
     that is constant inside every venue but not inside every site, and the number of levels for one
     that varies inside the innermost clusters. `share` is the part of its variance between sites.
-    `only_one` says that it varies inside a single cluster, too little to learn from.
+    `only_one` says that it varies inside a single cluster, too little to learn from. `slope` is the
+    level of the clusters between which the coefficient itself differs (a random slope), or None.
     """
 
     variation: Variation
     level: int
     share: float
     only_one: bool = False
+    slope: int | None = None
+
+    @property
+    def learnt_at(self) -> int:
+        """The level whose clusters are the coefficient's independent observations."""
+        return self.level if self.slope is None else min(self.level, self.slope)
 
 
 def kinds(X: NDArray[np.float64], where: Layout) -> tuple[Kind, ...]:

@@ -124,6 +124,20 @@ def random_intercepts(fit: Fit) -> tuple[str, ...]:
     return tuple(term.group for term in fit.design.formula.random if () in term.effects)
 
 
+def random_slopes(fit: Fit, where: Layout) -> dict[int, int]:
+    """Return, by column, the outermost level between whose clusters its coefficient differs."""
+    found: dict[int, int] = {}
+    for block in fit.design.random:
+        codes = fit.design.groups[block.group].codes
+        at = next((k for k, level in enumerate(where.levels) if _same(codes, level.codes)), None)
+        if at is None:
+            continue
+        for position, name in enumerate(fit.design.names):
+            if name in block.effects and name != "Intercept":
+                found[position] = min(at, found.get(position, at))
+    return found
+
+
 def factor_noun(factor: str) -> str:
     """The word for one group of a grouping factor: "venue" for `site_id:venue_id`.
 

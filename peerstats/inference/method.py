@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,13 @@ class Question:
     alpha: float
     replicates: int = 999  # of methods that resample
     seed: int = 1
+    made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what several coefficients need, a refit say, made when first asked for."""
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
 
     def rng(self, method: str, position: int) -> np.random.Generator:
         """Return the generator of one method and coefficient; others do not change its draws."""
@@ -39,9 +46,13 @@ class Question:
     def between_within_df(self, position: int) -> float:
         """Between-within degrees of freedom of one coefficient.
 
-        A site's fixed effect is judged against what varies inside sites, one level further in.
+        A site's fixed effect is judged against what varies inside sites, one level further in. A
+        mean of effects that differ between clusters rests on the clusters, less one.
         """
-        level = self.kinds[position].level + int(self.is_site_effect(position))
+        kind = self.kinds[position]
+        if kind.slope is not None and kind.slope < kind.level:
+            return self.where.levels[kind.slope].count - 1.0
+        level = kind.level + int(self.is_site_effect(position))
         return between_within_df(self.kinds, self.where)[level]
 
     def models(self, at: int) -> bool:

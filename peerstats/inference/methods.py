@@ -4,7 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from peerstats.inference.fe_firth import FE_FIRTH
+from peerstats.inference.gee import GEE_CR2
+from peerstats.inference.lrt import LRT, LRT_BETWEEN_WITHIN
 from peerstats.inference.method import Method
+from peerstats.inference.modified_poisson import MODIFIED_POISSON_CR2
+from peerstats.inference.penalised import PENALISED_LRT, PENALISED_WALD
+from peerstats.inference.site_fixed import SITE_FIXED
+from peerstats.inference.site_slopes import SITE_SLOPES
+from peerstats.inference.small_sample import KENWARD_ROGER, SATTERTHWAITE
+from peerstats.inference.two_stage import TWO_STAGE
 from peerstats.inference.wald import WALD_BETWEEN_WITHIN, WALD_T, WALD_Z
 
-METHODS: Mapping[str, Method] = {m.name: m for m in (WALD_BETWEEN_WITHIN, WALD_T, WALD_Z)}
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        FE_FIRTH,
+        TWO_STAGE,
+        SITE_SLOPES,
+        SITE_FIXED,
+        PENALISED_LRT,
+        PENALISED_WALD,
+        LRT,
+        LRT_BETWEEN_WITHIN,
+        KENWARD_ROGER,
+        SATTERTHWAITE,
+        GEE_CR2,
+        MODIFIED_POISSON_CR2,
+        WALD_BETWEEN_WITHIN,
+        WALD_T,
+        WALD_Z,
+    )
+}

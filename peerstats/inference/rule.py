@@ -1,30 +1,40 @@
 """The rule that decides, for each coefficient, which method answers or why nothing can.
 
 For each coefficient the data decide its kind (`inference.kind`), and the kind, the number of sites
-and what the model holds decide the method:
+and the family decide the method. The first of a row's methods that applies is taken:
 
-1. Fewer than 3 degrees of freedom for a coefficient that is learnt from sites (or venues) only: no
-   p-value and no interval. With 3 sites a test that holds its level has next to no power, and the
-   tests that seem to have some reject true nulls far more often than they say.
-2. A model without any effect of site cannot test what is constant inside sites: its standard error
-   counts women where it should count sites.
-3. Random effects: Wald t with between-within degrees of freedom.
-4. No random effects: t with N − p degrees of freedom for gaussian outcomes, z for the others.
+    learnt from                     sites     methods
+    women inside sites              any       fe_firth (yes/no, logit, no clusters inside sites),
+                                              site_fixed, penalised_lrt, wald
+    sites (constant inside them)    < 30      two_stage, penalised_wald, wald
+                                    >= 30     penalised_wald, two_stage, wald
+    effects that differ by site     any       site_slopes, wald
+    gaussian, with random effects   any       kenward_roger, wald
 
-What is sharper than Wald for few sites enters as further methods and further lines of `_choose`.
+"wald" is Wald's t with between-within degrees of freedom where the model has random effects;
+without sites it is z, or t with N - p degrees of freedom for gaussian outcomes.
+
+Two refusals hold for every method. Fewer than 3 degrees of freedom for what is learnt from sites
+(or venues): no p-value. With 3 sites a test that holds its level has next to no power, and tests
+that seem to have some reject true nulls far more often than they say; the interval is shown, whose
+width says the same. A model without any effect of site cannot test what is constant inside sites,
+because it counts women where it should count sites.
+
+The evidence is `benchmarks/coverage.py` and docs/inference.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from peerstats.errors import UsageError, did_you_mean
-from peerstats.inference.estimates import Estimate, Estimates, as_frame
-from peerstats.inference.kind import kinds
-from peerstats.inference.layout import Layout, Level, layout
-from peerstats.inference.method import Method, Question
+from peerstats.inference.estimates import NONE, Estimate, Estimates, as_frame
+from peerstats.inference.kind import Kind, kinds
+from peerstats.inference.layout import Layout, Level, layout, random_slopes
+from peerstats.inference.method import Question
 from peerstats.inference.methods import METHODS
 from peerstats.inference.remarks import remarks
 
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     from peerstats.model.fit import Fit
 
 LEAST_DF = 3  # below this a cluster-level coefficient has no p-value
+MANY_SITES = 30  # from here on the site-level test of the penalised model beats two stages
 
 
 def infer(
@@ -42,13 +53,16 @@ def infer(
     sites: str | pd.Series | None = None,
     alpha: float = 0.05,
     rule: str = "default",
+    replicates: int = 999,
+    seed: int = 1,
 ) -> Estimates:
     """Return estimates on the link scale with intervals, p-values or the reason there are none.
 
     `sites` names the site's grouping factor or is a Series of site labels on the data's index; by
     default the outermost grouping factor of the fit. `rule` is "default" or the name of one method
     for every coefficient; the refusals hold for every rule, because no method can lift them.
-    Thresholds of ordered outcomes are no coefficients and have no row.
+    Thresholds of ordered outcomes are no coefficients and have no row. `replicates` and `seed` are
+    for methods that resample.
 
     Raises UsageError for an unknown rule or a level outside (0, 1).
     """
@@ -57,40 +71,86 @@ def infer(
     if rule != "default" and rule not in METHODS:
         known = ", ".join(("default", *METHODS))
         raise UsageError(f"Unknown inference rule '{rule}' ({known}).{did_you_mean(rule, METHODS)}")
-    where = layout(fit, sites)
-    columns = fit.design.X
-    if fit.family.thresholds is not None:  # which stand for the intercept, and use up a df
-        columns = np.column_stack([columns, np.ones(fit.design.n)])
-    question = Question(fit=fit, where=where, kinds=kinds(columns, where), alpha=alpha)
+    question = question_of(fit, sites, alpha=alpha, replicates=replicates, seed=seed)
     rows = [_row(question, position, rule) for position in range(len(fit.design.columns))]
     return Estimates(frame=as_frame(rows), alpha=alpha, remarks=remarks(question, rows))
 
 
-def _row(question: Question, position: int, rule: str) -> Estimate:
-    method = _choose(question, position) if rule == "default" else METHODS[rule]
-    reason = refusal(question, position) or method.why_not(question, position)
-    if reason is None:
-        return method.estimate(question, position)
-    # Value and standard error stay for the team's own eyes; nothing that could be read as a test.
-    df = question.between_within_df(position)
-    bare = METHODS["wald_z"].estimate(question, position)
-    return Estimate(
-        term=bare.term,
-        estimate=bare.estimate,
-        std_error=bare.std_error,
-        df=df,
-        method="none",
-        scale=bare.scale,
-        reason=reason,
+def question_of(fit: Fit, sites: str | pd.Series | None = None, **choices: Any) -> Question:
+    """Return a fit with its sites and the kind of every coefficient, for the methods to answer."""
+    where = layout(fit, sites)
+    chosen = {"alpha": 0.05, **choices}
+    return Question(fit=fit, where=where, kinds=_kinds(fit, where), **chosen)
+
+
+def _kinds(fit: Fit, where: Layout) -> tuple[Kind, ...]:
+    """The kind of every column, and of the thresholds' own, which use up one df of sites."""
+    columns = fit.design.X
+    if fit.family.thresholds is not None:
+        columns = np.column_stack([columns, np.ones(fit.design.n)])
+    found = kinds(columns, where)
+    slopes = random_slopes(fit, where)
+    return tuple(
+        replace(kind, slope=slopes.get(k)) if k in slopes else kind for k, kind in enumerate(found)
     )
 
 
-def _choose(question: Question, position: int) -> Method:
-    """Return the method of one coefficient that is not refused."""
-    if any(level.random for level in question.where.levels):
-        return METHODS["wald_between_within"]
-    gaussian = question.fit.family.name == "gaussian"
-    return METHODS["wald_t" if gaussian else "wald_z"]
+def _row(question: Question, position: int, rule: str) -> Estimate:
+    names = candidates(question, position) if rule == "default" else (rule,)
+    reason = refusal(question, position)
+    if reason is not None:
+        return _without_test(question, position, reason)
+    for name in names:
+        reason = METHODS[name].why_not(question, position)
+        if reason is None:
+            return METHODS[name].estimate(question, position)
+    return _bare(question, position, str(reason))
+
+
+def candidates(question: Question, position: int) -> tuple[str, ...]:
+    """Names of the methods that suit a coefficient which is not refused, best first."""
+    kind, where, family = question.kinds[position], question.where, question.fit.family
+    if not where.levels or not question.models(0) or question.is_site_effect(position):
+        return ("wald_t" if family.has_dispersion else "wald_z",)
+    if family.name == "gaussian":
+        return ("kenward_roger", "wald_between_within", "wald_t")
+    if kind.slope is not None:
+        return ("site_slopes", "wald_between_within")
+    if kind.level > 0:
+        return ("fe_firth", "site_fixed", "penalised_lrt", "wald_between_within", "wald_z")
+    if where.levels[0].count >= MANY_SITES:
+        return ("penalised_wald", "two_stage", "wald_between_within")
+    return ("two_stage", "penalised_wald", "wald_between_within")
+
+
+def _without_test(question: Question, position: int, reason: str) -> Estimate:
+    """The row of a refused coefficient: its interval where it has an honest one, and no test."""
+    kind = question.kinds[position]
+    name = (
+        "two_stage"
+        if kind.level == 0
+        else "site_slopes"
+        if kind.slope is not None
+        else "site_fixed"
+    )
+    if METHODS[name].why_not(question, position) is not None:
+        return _bare(question, position, reason)
+    row = METHODS[name].estimate(question, position)
+    return replace(row, statistic=NONE, p_value=NONE, method="none", reason=reason)
+
+
+def _bare(question: Question, position: int, reason: str) -> Estimate:
+    """Value and standard error for the team's own eyes; nothing that could be read as a test."""
+    row = METHODS["wald_z"].estimate(question, position)
+    return Estimate(
+        term=row.term,
+        estimate=row.estimate,
+        std_error=row.std_error,
+        df=question.between_within_df(position) if question.where.levels else NONE,
+        method="none",
+        scale=row.scale,
+        reason=reason,
+    )
 
 
 def refusal(question: Question, position: int) -> str | None:
@@ -99,14 +159,14 @@ def refusal(question: Question, position: int) -> str | None:
     The sentence has no capital and no full stop, so that the coefficient's label can precede it.
     """
     kind, where = question.kinds[position], question.where
-    if kind.level == len(where.levels) or question.is_site_effect(position):
+    if kind.learnt_at == len(where.levels) or question.is_site_effect(position):
         return None
-    level = where.levels[kind.level]
+    level = where.levels[kind.learnt_at]
     df = question.between_within_df(position)
     if df < LEAST_DF:
         intercept = not question.fit.design.columns[position].variables
         return _too_few(level, where, df, "average" if intercept else "exposure")
-    if not question.models(kind.level):
+    if not question.models(kind.learnt_at):
         return (
             f"constant within every {level.noun}, and the model has no effect of {level.noun}: "
             f"add (1 | {level.name}) to test a {level.noun}-level exposure"

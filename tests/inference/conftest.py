@@ -4,6 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from peerstats.inference.kind import kinds
+from peerstats.inference.layout import layout
+from peerstats.inference.method import Question
+from peerstats.inference.methods import METHODS
+
 
 @pytest.fixture(scope="session")
 def make_study():
@@ -30,5 +35,41 @@ def make_study():
                 "venue_id": [f"v{s}.{k % 4}" for k, s in enumerate(site)],
             }
         )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def question():
+    """build(fit, **options): a question about a fit, sites as its outermost grouping factor."""
+
+    def build(fitted, *, sites=None, alpha=0.05, **options):
+        where = layout(fitted, sites)
+        found = kinds(fitted.design.X, where)
+        return Question(fit=fitted, where=where, kinds=found, alpha=alpha, **options)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def ask(question):
+    """build(fit, method, term): the row of one coefficient by one method that must answer."""
+
+    def build(fitted, method, term, **options):
+        asked = question(fitted, **options)
+        position = fitted.design.names.index(term)
+        assert METHODS[method].why_not(asked, position) is None
+        return METHODS[method].estimate(asked, position)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def why(question):
+    """build(fit, method, term): why a method has no answer about a coefficient, or None."""
+
+    def build(fitted, method, term, **options):
+        position = fitted.design.names.index(term)
+        return METHODS[method].why_not(question(fitted, **options), position)
 
     return build

@@ -8,6 +8,7 @@ from peerstats.errors import ModelError, UsageError
 from peerstats.inference.methods import METHODS
 from peerstats.inference.rule import infer
 from peerstats.model.fit import fit
+from peerstats.model.marginal.firth import firth_logit
 
 
 def about(estimates, term):
@@ -19,10 +20,12 @@ def test_three_sites_cannot_test_a_site_level_exposure(make_study):
     row = infer(fitted).row("country[T.MEX]")
     assert row.reason == "with 3 sites and 1 df this design cannot test a site-level exposure"
     assert row.df == 1
-    assert all(math.isnan(v) for v in (row.statistic, row.p_value, row.conf_low, row.conf_high))
-    # The value stays for the team; nothing printed may be made of it.
-    assert row.estimate == fitted.params["country[T.MEX]"]
+    assert math.isnan(row.statistic)
+    assert math.isnan(row.p_value)
     assert row.method == "none"
+    # The interval of two stages stays: its width says why there is no test.
+    assert row.conf_low < row.estimate < row.conf_high
+    assert row.conf_high - row.conf_low > 5
 
 
 @pytest.mark.parametrize(("sites", "df"), [(3, 1), (4, 2), (5, 3), (6, 4)])
@@ -40,9 +43,32 @@ def test_no_method_lifts_the_refusal(make_study):
         assert infer(fitted, rule=name).row("country[T.MEX]").reason
 
 
-def test_a_within_site_coefficient_has_between_within_t(make_study):
+def test_a_within_site_coefficient_is_compared_within_sites(make_study):
+    data = make_study(6, 30, effect=0.8)
+    row = infer(fit("y ~ x + country + (1 | site_id)", data)).row("x")
+    firth = firth_logit("y ~ x", data, "site_id")
+    assert (row.estimate, row.p_value) == (firth.params["x"], pytest.approx(firth.pvalues["x"]))
+    assert [row.conf_low, row.conf_high] == pytest.approx(list(firth.conf_int().loc["x"]))
+    assert math.isinf(row.df)
+    assert infer(fit("y ~ x + (1 | site_id)", data.iloc[::5])).row("x").df == 36 - 6 - 1
+    assert row.scale == "log_odds"
+
+
+def test_a_site_level_coefficient_is_compared_between_sites(make_study):
+    data = make_study(6, 30, effect=0.8)
+    row = infer(fit("y ~ x + country + (1 | site_id)", data)).row("country[T.MEX]")
+    alpha = firth_logit("y ~ x", data, "site_id").site_effects["intercept"]
+    here = data.groupby("site_id")["country"].first()
+    test = stats.ttest_ind(alpha[here == "MEX"], alpha[here == "GTM"])
+    assert row.statistic == pytest.approx(test.statistic)
+    assert (row.df, row.p_value) == (4, pytest.approx(test.pvalue))
+    interval = test.confidence_interval()
+    assert [row.conf_low, row.conf_high] == pytest.approx([interval.low, interval.high])
+
+
+def test_between_within_t(make_study):
     fitted = fit("y ~ x + country + (1 | site_id)", make_study(6, 30, effect=0.8))
-    row = infer(fitted).row("x")
+    row = infer(fitted, rule="wald_between_within").row("x")
     assert row.df == 180 - 6 - 1
     statistic = fitted.params["x"] / fitted.bse["x"]
     assert row.p_value == pytest.approx(2 * stats.t.sf(abs(statistic), row.df))
@@ -83,8 +109,9 @@ def test_a_venue_level_exposure_with_too_few_venues_is_refused(make_study):
 def test_site_fixed_effects_answer_within_site_questions_and_no_others(make_study):
     data = make_study(3, 60, effect=1.0)
     estimates = infer(fit("y ~ x + venue_type + site_id", data), sites=data["site_id"])
-    assert estimates.row("x").method == "Wald z test and interval"
-    assert math.isinf(estimates.row("x").df)
+    within = infer(fit("y ~ x + venue_type + (1 | site_id)", data))
+    for term in ("x", "venue_type[T.street]"):  # the same question, and so the same answer
+        assert estimates.row(term).p_value == pytest.approx(within.row(term).p_value)
     # A site's own effect compares these sites, which are known; it is no exposure of sites.
     assert not math.isnan(estimates.row("site_id[T.s1]").p_value)
     assert about(estimates, None) == []

@@ -10,7 +10,7 @@ a little more careful in small samples, F(1, N - J - p).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -66,6 +66,15 @@ class FirthFit(Fitted):
         if self.reference == "chi2":
             return float("inf")
         return float(self.rows.n.sum()) - len(self.rows.starts) - len(self.best.point.b)
+
+    def root(self, place: int, value: float = 0.0) -> float:
+        """Signed root of the ratio statistic of one slope, by its place in `params`."""
+        size = float(np.sqrt(profile_ratio(self.rows, self.best, place, value)))
+        return float(np.copysign(size, self.solution.beta[self.within.kept[place]] - value))
+
+    def end(self, place: int, root: float) -> float:
+        """The value of one slope, above (root > 0) or below its estimate, at |root|."""
+        return limit(self.rows, self.best, place, root)
 
     def likelihood_ratios(self, value: float = 0.0) -> pd.Series:
         """Profile penalised likelihood ratio statistic of each slope being `value`."""
@@ -227,6 +236,16 @@ def _site_rows(design: Design, groups: str, within: Within) -> SiteRows:
     offset = np.zeros(design.n) if design.offset is None else design.offset
     X = design.X[:, list(within.kept)]
     return sum_rows(X, design.y, trials * weights, offset, design.groups[groups].codes)
+
+
+def site_log_odds(design: Design) -> Array:
+    """Each site's log odds, half a yes and half a no added: Firth's estimate without slopes.
+
+    `design` has the sites as its only grouping.
+    """
+    (groups,) = design.groups
+    empty = replace(design, X=np.zeros((design.n, 0)))
+    return _start(_site_rows(empty, groups, Within(kept=(), constant=())))[0]
 
 
 def _start(rows: SiteRows) -> tuple[Array, Array]:
