@@ -24,7 +24,7 @@ def penalised(theta, data):
         logs = -np.logaddexp(0.0, -sign * eta).sum(axis=0)
         total += np.log(np.exp(logs - logs.max()) @ GAUSS[1] / np.sqrt(np.pi)) + logs.max()
     slopes = beta[1:]
-    return -(total + np.log(tau) + (0.5 * slopes - np.logaddexp(0.0, slopes)).sum())
+    return -(total + np.log(abs(tau)) + (0.5 * slopes - np.logaddexp(0.0, slopes)).sum())
 
 
 @pytest.fixture(scope="module")
