@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache, reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +22,7 @@ from peerstats.errors import DataError, ModelError
 from peerstats.model.formula import Term, term_name
 from peerstats.model.transforms import Memory, evaluate
 from peerstats.model.tree import Call, Node, names_in
-from peerstats.model.variables import Values
+from peerstats.model.variables import Categories, Values
 
 # A column counts as a combination of others when less than this share of its length is left
 # after projecting it on them; R's lm() and glm() take the same share. Centring comes first, so a
@@ -73,21 +74,21 @@ def make_matrix(
 
     Raises DataError for values a term cannot use and ModelError for a category with one level.
     """
-    from patsy.build import design_matrix_builders
-    from patsy.desc import Term as PatsyTerm
-    from patsy.eval import EvalEnvironment
-
     memory: Memory = {}
     factors = dict.fromkeys(factor for term in terms for factor in term)
     data = {str(f): evaluate(f, columns, memory, learn=True) for f in factors}
     categories = _categories(data)
     references = _references(tuple(factors), categories)
-    known = {f: _factor(f, categories, references) for f in factors}
-    patsy_terms = [PatsyTerm([known[f] for f in term]) for term in terms]
-    # One row is enough for patsy to see which factors are numbers and which categories.
-    glance = {name: values[:1] for name, values in data.items()}
-    (info,) = design_matrix_builders([patsy_terms], lambda: iter([glance]), EvalEnvironment([]))
-    names = _name_columns(info, {str(f): tuple(dict.fromkeys(names_in(f))) for f in factors})
+    kinds = tuple(
+        Kind(
+            factor=factor,
+            width=1 if isinstance(values, Categories) else values[:1].size,
+            levels=categories.get(name, ()),
+            reference=references.get(name, ""),
+        )
+        for factor, (name, values) in zip(factors, data.items(), strict=True)
+    )
+    info, names = _coding(terms, kinds)
     recipe = Recipe(
         terms=terms,
         columns=names if intercept else tuple(c for c in names if c.term != "Intercept"),
@@ -107,12 +108,12 @@ def remake_matrix(recipe: Recipe, columns: Mapping[str, Values], n: int) -> NDAr
         name = str(factor)
         values = evaluate(factor, columns, dict(recipe.memory), learn=False)
         if name in recipe.categories:
-            if not isinstance(values, pd.Categorical):
+            if not isinstance(values, Categories):
                 raise DataError(f"'{name}' held categories in the fit and holds numbers here.")
             if not set(values.categories) <= set(recipe.categories[name]):
                 raise DataError(f"'{name}' has a level here that the fit has not seen.")
-            values = values.set_categories(list(recipe.categories[name]))
-        elif isinstance(values, pd.Categorical):
+            values = values.recoded(recipe.categories[name])
+        elif isinstance(values, Categories):
             raise DataError(f"'{name}' held numbers in the fit and holds categories here.")
         data[name] = values
     return _fill(recipe, data, n)
@@ -130,21 +131,21 @@ def _fill(recipe: Recipe, data: Mapping[str, Values], n: int) -> NDArray[np.floa
         for subterm in subterms:
             blocks = [_block(subterm, factor, data[factor.name()]) for factor in subterm.factors]
             for chosen in itertools.product(*(block.T for block in reversed(blocks))):
-                column = np.ones(n)
-                for part in reversed(chosen):
-                    column = column * part
-                made.append(column)
-    return np.column_stack(made) if made else np.zeros((n, 0))
+                made.append(reduce(np.multiply, reversed(chosen), np.ones(n)))
+    X = np.empty((n, len(made)))
+    for k, column in enumerate(made):
+        X[:, k] = column
+    return X
 
 
 def _block(subterm: Any, factor: Any, values: Values) -> NDArray[np.float64]:
-    if isinstance(values, pd.Categorical):
+    if isinstance(values, Categories):
         return np.asarray(subterm.contrast_matrices[factor].matrix, dtype=np.float64)[values.codes]
     return values.reshape(len(values), -1)
 
 
 def _categories(data: Mapping[str, Values]) -> dict[str, tuple[str, ...]]:
-    found = {k: tuple(v.categories) for k, v in data.items() if isinstance(v, pd.Categorical)}
+    found = {k: v.categories for k, v in data.items() if isinstance(v, Categories)}
     single = [name for name, levels in found.items() if len(levels) < 2]
     if single:
         raise ModelError(
@@ -166,21 +167,46 @@ def _references(
     return references
 
 
-def _factor(
-    factor: Node, categories: Mapping[str, tuple[str, ...]], references: Mapping[str, str]
-) -> Any:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What the coding of a factor depends on: its numeric columns, or its levels."""
+
+    factor: Node
+    width: int
+    levels: tuple[str, ...]
+    reference: str
+
+
+@lru_cache(maxsize=256)
+def _coding(terms: tuple[Term, ...], kinds: tuple[Kind, ...]) -> tuple[Any, tuple[Column, ...]]:
+    """How patsy codes the terms, which rests on the kinds of their factors and not on the rows."""
+    from patsy.build import design_matrix_builders
+    from patsy.desc import Term as PatsyTerm
+    from patsy.eval import EvalEnvironment
+
+    known = {kind.factor: _factor(kind) for kind in kinds}
+    patsy_terms = [PatsyTerm([known[f] for f in term]) for term in terms]
+    # One row is enough for patsy to see which factors are numbers and which categories.
+    glance = {
+        str(kind.factor): pd.Categorical([kind.levels[0]], categories=list(kind.levels))
+        if kind.levels
+        else np.zeros((1, kind.width))
+        for kind in kinds
+    }
+    (info,) = design_matrix_builders([patsy_terms], lambda: iter([glance]), EvalEnvironment([]))
+    used = {str(k.factor): tuple(dict.fromkeys(names_in(k.factor))) for k in kinds}
+    return info, _name_columns(info, used)
+
+
+def _factor(kind: Kind) -> Any:
     from patsy.contrasts import Treatment
     from patsy.user_util import LookupFactor
 
-    name = str(factor)
-    if name not in categories:
+    name = str(kind.factor)
+    if not kind.levels:
         return LookupFactor(name)
-    return LookupFactor(
-        name,
-        force_categorical=True,
-        contrast=Treatment(references[name]),
-        levels=categories[name],
-    )
+    contrast = Treatment(kind.reference)
+    return LookupFactor(name, force_categorical=True, contrast=contrast, levels=kind.levels)
 
 
 def _name_columns(info: Any, variables: Mapping[str, tuple[str, ...]]) -> tuple[Column, ...]:

@@ -20,11 +20,14 @@ from peerstats.model.random_columns import RandomColumns, read_blocks
 from peerstats.model.transforms import Memory, evaluate
 from peerstats.model.tree import Node, names_in
 from peerstats.model.variables import (
+    Categories,
+    Found,
     Values,
     as_categories,
     as_frame,
     as_numbers,
     find_column,
+    missing,
     read_values,
 )
 
@@ -120,10 +123,13 @@ def build_design(
     formula = parse_formula(formula) if isinstance(formula, str) else formula
     data = as_frame(frame)
     variables = _check_variables((formula, zero), data)
-    weighing = _read_weights(weights, data)
-    needed = tuple(name for name in variables if name not in formula.optional)
-    kept, dropped = _complete_rows(needed, data, weighing)
-    design = _read_design(formula, data.iloc[kept], outcome, zero)
+    used = {name: find_column(data, name) for name in variables}
+    weighing, optional = _read_weights(weights, data), formula.optional
+    needed = {name: column for name, column in used.items() if name not in optional}
+    kept, dropped = _complete_rows(needed, len(data), weighing)
+    if len(kept) < len(data):
+        used = {name: column.take(kept) for name, column in used.items()}
+    design = _read_design(formula, (used, len(kept)), outcome, zero)
     return replace(
         design,
         weights=None if weighing is None else _frozen(weighing[kept]),
@@ -133,13 +139,16 @@ def build_design(
     )
 
 
-def _read_design(formula: Formula, used: pd.DataFrame, kind: str, zero: Formula | None) -> Design:
-    """The arrays of complete rows."""
+def _read_design(
+    formula: Formula, rows: tuple[Found, int], kind: str, zero: Formula | None
+) -> Design:
+    """The arrays of complete rows, given as columns and their length."""
+    used, n = rows
     columns = _read_columns(formula, used)
     found = read_outcome(formula, used, kind)
-    X, recipe = make_matrix(formula.fixed, columns, len(used), intercept=kind != "levels")
+    X, recipe = make_matrix(formula.fixed, columns, n, intercept=kind != "levels")
     check_columns(X, recipe.columns)
-    zeros = None if zero is None else _read_zero(zero, used)
+    zeros = None if zero is None else _read_zero(zero, rows)
     offset, recipe = _learn_offset(formula, columns, recipe)
     return Design(
         formula=formula,
@@ -150,11 +159,11 @@ def _read_design(formula: Formula, used: pd.DataFrame, kind: str, zero: Formula 
         columns=recipe.columns,
         groups=MappingProxyType(_read_groups(formula, used)),
         offset=offset,
-        n_start=len(used),
+        n_start=n,
         dropped=(),
         recipe=recipe,
-        rows=np.arange(len(used)),
-        random=read_blocks(formula.random, columns, len(used)),
+        rows=np.arange(n),
+        random=read_blocks(formula.random, columns, n),
         auxiliary=MappingProxyType({} if zeros is None else {"zero": zeros[0]}),
         zero_recipe=None if zeros is None else zeros[1],
         levels=found.levels,
@@ -202,23 +211,25 @@ def _read_weights(weights: Weights | None, data: pd.DataFrame) -> NDArray[np.flo
 
 
 def _complete_rows(
-    variables: tuple[str, ...], data: pd.DataFrame, weights: NDArray[np.float64] | None
+    variables: dict[str, pd.Series], n: int, weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.intp], tuple[tuple[str, int], ...]]:
-    complete = np.ones(len(data), dtype=bool)
+    complete = np.ones(n, dtype=bool)
     dropped = []
-    missing = {name: find_column(data, name).isna().to_numpy() for name in variables}
+    gaps = {name: missing(column) for name, column in variables.items()}
     if weights is not None:
-        missing["weights"] = ~(weights > 0)
-    for name, gaps in missing.items():
-        if len(data) and gaps.all():
-            raise ModelError(f"'{name}' has no value in any of the {len(data)} rows; leave it out.")
-        lost = int((complete & gaps).sum())
-        complete &= ~gaps
+        gaps["weights"] = ~(weights > 0)
+    for name, gone in gaps.items():
+        if not gone.any():
+            continue
+        if gone.all():
+            raise ModelError(f"'{name}' has no value in any of the {n} rows; leave it out.")
+        lost = int((complete & gone).sum())
+        complete &= ~gone
         if lost:
             dropped.append((name, lost))
     if not complete.any():
         raise ModelError(
-            f"No row of {len(data)} is complete in {', '.join(variables)}; use fewer variables."
+            f"No row of {n} is complete in {', '.join(variables)}; use fewer variables."
         )
     return np.flatnonzero(complete), tuple(dropped)
 
@@ -228,22 +239,22 @@ def _nodes(formula: Formula) -> list[Node]:
     return [*(f for term in terms for f in term), *formula.offset]
 
 
-def _read_columns(formula: Formula, used: pd.DataFrame) -> dict[str, Values]:
+def _read_columns(formula: Formula, used: Found) -> dict[str, Values]:
     """Read each variable once; names in a numeric place that hold text are refused later."""
     columns: dict[str, Values] = {}
     for node in _nodes(formula):
         for name in names_in(node):
             if name not in columns:
                 values = read_values(find_column(used, name))
-                if not isinstance(values, pd.Categorical) and not np.isfinite(values).all():
+                if not isinstance(values, Categories) and not np.isfinite(values).all():
                     raise DataError(f"Column '{name}' holds infinite values; correct it.")
                 columns[name] = values
     return columns
 
 
-def _read_zero(zero: Formula, used: pd.DataFrame) -> tuple[NDArray[np.float64], Recipe]:
+def _read_zero(zero: Formula, rows: tuple[Found, int]) -> tuple[NDArray[np.float64], Recipe]:
     """The matrix of the zero part's predictor."""
-    matrix, recipe = make_matrix(zero.fixed, _read_columns(zero, used), len(used))
+    matrix, recipe = make_matrix(zero.fixed, _read_columns(zero, rows[0]), rows[1])
     check_columns(matrix, recipe.columns)
     return _frozen(matrix), recipe
 
@@ -266,13 +277,13 @@ def read_offset(
     total = np.zeros(1)
     for node in formula.offset:
         values = evaluate(node, columns, memory, learn=learn)
-        if isinstance(values, pd.Categorical):
+        if isinstance(values, Categories):
             raise DataError(f"The offset '{node}' holds categories where a number is needed.")
         total = total + values
     return _frozen(total)
 
 
-def read_grouping(name: str, factors: tuple[str, ...], used: pd.DataFrame) -> Grouping:
+def read_grouping(name: str, factors: tuple[str, ...], used: Found) -> Grouping:
     """Return the grouping factor made of one variable or of several (`a:b`)."""
     parts = [as_categories(find_column(used, factor)) for factor in factors]
     codes = parts[0].codes.astype(np.intp)
@@ -292,14 +303,14 @@ def read_grouping(name: str, factors: tuple[str, ...], used: pd.DataFrame) -> Gr
     return Grouping(name=name, codes=codes, levels=tuple(labels))
 
 
-def _read_groups(formula: Formula, used: pd.DataFrame) -> dict[str, Grouping]:
+def _read_groups(formula: Formula, used: Found) -> dict[str, Grouping]:
     return {
         r.group: _read_members(r, used) if r.membership else read_grouping(r.group, r.factors, used)
         for r in formula.random
     }
 
 
-def _read_members(term: RandomTerm, used: pd.DataFrame) -> Grouping:
+def _read_members(term: RandomTerm, used: Found) -> Grouping:
     members, shares, labels = read_membership(term, used)
     codes = np.ascontiguousarray(members[:, 0])
     return Grouping(name=term.group, codes=codes, levels=labels, members=members, shares=shares)
@@ -308,7 +319,7 @@ def _read_members(term: RandomTerm, used: pd.DataFrame) -> Grouping:
 def _single_rows(recipe: Recipe, columns: Mapping[str, Values]) -> tuple[str, ...]:
     messages = []
     for name, values in columns.items():
-        if isinstance(values, pd.Categorical) and name in recipe.categories:
+        if isinstance(values, Categories) and name in recipe.categories:
             single = int((np.bincount(values.codes) == 1).sum())
             if single:
                 messages.append(

@@ -9,6 +9,7 @@ the intercept away. Random terms follow lme4: `(effects | groups)`, and `(1 | a/
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from peerstats.model import grammar
 from peerstats.model.grammar import ARITHMETIC, SCALING, refusal, refuse
@@ -116,8 +117,9 @@ class Formula:
         return self.text
 
 
+@lru_cache(maxsize=256)
 def parse_formula(text: str) -> Formula:
-    """Read a formula in lme4 notation.
+    """Read a formula in lme4 notation; the last ones are remembered.
 
     Raises UsageError for anything outside the closed grammar (`peerstats.model.grammar`); nothing
     in the text is ever run.

@@ -9,17 +9,16 @@ whole effect.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from peerstats.errors import DataError
 from peerstats.model.formula import RandomTerm
-from peerstats.model.variables import as_categories, as_numbers, find_column
+from peerstats.model.variables import Found, as_categories, as_numbers, find_column
 
 Membership = tuple[NDArray[np.intp], NDArray[np.float64], tuple[str, ...]]
 
 
-def read_membership(term: RandomTerm, used: pd.DataFrame) -> Membership:
+def read_membership(term: RandomTerm, used: Found) -> Membership:
     """Return levels (n, m), shares (n, m) and the levels' labels.
 
     A missing membership has level 0 and share 0. Raises DataError for weights that are negative,

@@ -18,7 +18,7 @@ from peerstats.errors import DataError, UsageError
 from peerstats.model.formula import Formula
 from peerstats.model.transforms import evaluate
 from peerstats.model.tree import Name, Node, names_in
-from peerstats.model.variables import Values, as_categories, as_numbers, find_column
+from peerstats.model.variables import Found, Values, as_categories, as_numbers, find_column
 
 MOST_LEVELS = 30  # an ordinal outcome with more is a measurement
 
@@ -35,7 +35,7 @@ class Outcome:
     messages: tuple[str, ...] = ()
 
 
-def read_outcome(formula: Formula, used: pd.DataFrame, kind: str) -> Outcome:
+def read_outcome(formula: Formula, used: Found, kind: str) -> Outcome:
     """Read the outcome of complete rows; `kind` is the family's `outcome`.
 
     Raises DataError for values of the wrong kind.
@@ -43,15 +43,15 @@ def read_outcome(formula: Formula, used: pd.DataFrame, kind: str) -> Outcome:
     return READERS[kind](formula, used)
 
 
-def _values(node: Node, used: pd.DataFrame, *, finite: bool = True) -> Array:
+def _values(node: Node, used: Found, *, finite: bool = True) -> Array:
     columns: dict[str, Values] = {v: as_numbers(find_column(used, v)) for v in names_in(node)}
-    values = evaluate(node, columns, {}, learn=True)
+    values = np.asarray(evaluate(node, columns, {}, learn=True), dtype=np.float64)
     if finite and isinstance(node, Name) and not np.isfinite(values).all():
         raise DataError(f"Outcome '{node}' holds infinite values; correct it.")
-    return np.asarray(values, dtype=np.float64)
+    return values
 
 
-def _read_number(formula: Formula, used: pd.DataFrame) -> Outcome:
+def _read_number(formula: Formula, used: Found) -> Outcome:
     y = _values(formula.response, used)
     if formula.failures is None:
         return Outcome(y=y)
@@ -65,7 +65,7 @@ def _read_number(formula: Formula, used: pd.DataFrame) -> Outcome:
     return Outcome(y=y / trials, trials=trials)
 
 
-def _read_levels(formula: Formula, used: pd.DataFrame) -> Outcome:
+def _read_levels(formula: Formula, used: Found) -> Outcome:
     """Levels in the order of an ordered categorical, or of whole numbers; text is sorted."""
     if formula.failures is not None or not isinstance(formula.response, Name):
         raise DataError(
@@ -99,7 +99,7 @@ def _read_levels(formula: Formula, used: pd.DataFrame) -> Outcome:
     return Outcome(y=values.codes.astype(np.float64), levels=labels, messages=messages)
 
 
-def _read_interval(formula: Formula, used: pd.DataFrame) -> Outcome:
+def _read_interval(formula: Formula, used: Found) -> Outcome:
     """`cbind(low, high)`; an infinite high means that only the lower end is known."""
     if formula.failures is None:
         raise DataError(
@@ -112,6 +112,6 @@ def _read_interval(formula: Formula, used: pd.DataFrame) -> Outcome:
     return Outcome(y=codes.reshape(-1).astype(np.float64), levels=levels)
 
 
-READERS: Mapping[str, Callable[[Formula, pd.DataFrame], Outcome]] = MappingProxyType(
+READERS: Mapping[str, Callable[[Formula, Found], Outcome]] = MappingProxyType(
     {"number": _read_number, "levels": _read_levels, "interval": _read_interval}
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from peerstats.errors import DataError, UsageError
 from peerstats.model.tree import Bar, Call, Name, Node, Number
-from peerstats.model.variables import Values
+from peerstats.model.variables import Categories, Values
 
 Memory = dict[Node, Any]
 
@@ -54,8 +54,8 @@ def evaluate(node: Node, columns: Mapping[str, Values], memory: Memory, learn: b
     return values
 
 
-def _categories(values: Values) -> pd.Categorical:
-    if isinstance(values, pd.Categorical):
+def _categories(values: Values) -> Categories:
+    if isinstance(values, Categories):
         return values
     from peerstats.model.variables import as_categories
 
@@ -67,7 +67,7 @@ def _numbers(
 ) -> NDArray[np.float64]:
     if isinstance(node, Name):
         values = columns[node.name]
-        if isinstance(values, pd.Categorical):
+        if isinstance(values, Categories):
             raise DataError(f"'{node.name}' holds categories where a number is needed.")
         return values
     if isinstance(node, Number):

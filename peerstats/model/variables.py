@@ -1,13 +1,14 @@
 """Columns of a frame as a model uses them: numbers, or categories with the reference first.
 
-Numbers become float64; text, booleans and pandas categoricals become `pd.Categorical` with text
+Numbers become float64; text, booleans and pandas categoricals become `Categories` with text
 levels. A pandas categorical keeps its order, so the codebook's reference stays the reference;
-text is sorted.
+text is sorted. Each column is read once, to arrays: a small fit has no time for more of pandas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,26 @@ from numpy.typing import NDArray
 
 from peerstats.errors import DataError, UsageError, did_you_mean
 
-Values = NDArray[np.float64] | pd.Categorical
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Categories:
+    """A column of categories: each row's level by its place in `categories`, -1 where missing."""
+
+    codes: NDArray[np.intp]
+    categories: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def recoded(self, categories: Sequence[str]) -> Categories:
+        """Return the same rows with their levels among others; -1 for a level not there."""
+        place = {level: k for k, level in enumerate(categories)}
+        moved = np.array([*(place.get(level, -1) for level in self.categories), -1], dtype=np.intp)
+        return Categories(codes=moved[self.codes], categories=tuple(categories))
+
+
+Values = NDArray[np.float64] | Categories
+Found = pd.DataFrame | dict[str, pd.Series]  # columns to read, or those found before
 
 
 def as_frame(data: Any) -> pd.DataFrame:
@@ -32,8 +52,10 @@ def as_frame(data: Any) -> pd.DataFrame:
     )
 
 
-def find_column(frame: pd.DataFrame, name: str) -> pd.Series:
+def find_column(frame: Found, name: str) -> pd.Series:
     """Return one column; UsageError with the nearest name when there is none, or two."""
+    if isinstance(frame, dict):
+        return frame[name]
     if frame.columns.is_unique and name in frame.columns:
         return frame[name]
     count = int((frame.columns == name).sum())
@@ -56,23 +78,37 @@ def level_text(value: object) -> str:
     return str(value)
 
 
-def as_categories(series: pd.Series) -> pd.Categorical:
+def as_categories(series: pd.Series) -> Categories:
     """Return any column as categories with text levels; unused levels are left out."""
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        values = pd.Categorical(series).remove_unused_categories()
-    else:
-        if series.dtype == object and pd.api.types.infer_dtype(series).startswith("mixed"):
-            raise DataError(f"Column '{series.name}' mixes text and numbers; make it one kind.")
-        values = pd.Categorical(series)
-    names = [level_text(level) for level in values.categories]
+    codes, levels = _factorized(series)
+    names = tuple(level_text(level) for level in levels)
     if len(set(names)) < len(names):
         raise DataError(f"Column '{series.name}' has levels that read the same (1 and '1').")
-    return pd.Categorical.from_codes(values.codes, categories=pd.Index(names, dtype=object))
+    return Categories(codes=codes, categories=names)
+
+
+def _factorized(series: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
+    """Codes and levels: those of a categorical that are used, in its order, or sorted ones."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        codes, levels = np.asarray(series.cat.codes, dtype=np.intp), series.cat.categories.tolist()
+        order = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels) + 1)[1:]).tolist()
+    else:
+        codes, found = series.array.factorize()
+        levels = found.tolist()
+        mixed = series.dtype == object and not all(isinstance(level, str) for level in levels)
+        if mixed and pd.api.types.infer_dtype(series).startswith("mixed"):
+            raise DataError(f"Column '{series.name}' mixes text and numbers; make it one kind.")
+        order = sorted(range(len(levels)), key=levels.__getitem__)
+    place = np.full(len(levels) + 1, -1, dtype=np.intp)
+    place[order] = np.arange(len(order))
+    return place[codes], [levels[k] for k in order]
 
 
 def read_values(series: pd.Series) -> Values:
     """Return a column as float64 numbers or as categories."""
     kind = series.dtype
+    if isinstance(kind, np.dtype) and kind.kind in "iuf":
+        return np.array(series.array, dtype=np.float64)
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(kind):
         return as_categories(series)
     if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
@@ -80,6 +116,15 @@ def read_values(series: pd.Series) -> Values:
     if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         raise DataError(f"Column '{series.name}' holds dates; turn it into a number first.")
     return as_categories(series)
+
+
+def missing(series: pd.Series) -> NDArray[np.bool_]:
+    """Return which values are missing."""
+    kind = series.dtype
+    if isinstance(kind, np.dtype) and kind.kind in "iufb":
+        values = np.asarray(series.array)
+        return np.isnan(values) if kind.kind == "f" else np.zeros(len(values), dtype=np.bool_)
+    return np.asarray(series.isna())
 
 
 def as_numbers(series: pd.Series) -> NDArray[np.float64]:
@@ -90,7 +135,7 @@ def as_numbers(series: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_bool_dtype(series.dtype):
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
     values = read_values(series)
-    if isinstance(values, pd.Categorical):
+    if isinstance(values, Categories):
         raise DataError(
             f"Column '{series.name}' holds text or categories ({len(values.categories)} codes) "
             "where numbers are needed; code it as numbers (0 and 1 for yes/no)."

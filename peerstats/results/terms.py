@@ -22,7 +22,7 @@ from peerstats.model.formula import Term as Factors
 from peerstats.model.formula import parse_formula, term_name
 from peerstats.model.transforms import evaluate
 from peerstats.model.tree import Name, Node, names_in
-from peerstats.model.variables import Values, find_column, read_values
+from peerstats.model.variables import Categories, Values, find_column, read_values
 from peerstats.results.answers import level_value
 from peerstats.results.blocks import Term, TermLevel
 
@@ -135,13 +135,15 @@ def _part(factor: Node, columns: Mapping[str, Values], fields: Mapping[str, Fiel
     field, values = fields.get(name), evaluate(factor, columns, {}, learn=True)
     label = _label(factor, fields)
     words = {level.value: level.label for level in field.levels} if field else {}
-    if isinstance(values, pd.Categorical):
-        found = {str(level): np.asarray(values == level) for level in values.categories}
+    if isinstance(values, Categories):
+        found = {level: values.codes == k for k, level in enumerate(values.categories)}
         named = {level: words.get(level, level) for level in found}
         return _Part(name=str(factor), label=label, levels=found, words=named)
     boolean = field is not None and field.type == "boolean" and isinstance(factor, Name)
     if not boolean or not np.isin(values, (0.0, 1.0)).all():
-        return _Part(name=str(factor), label=label, levels={}, words={}, split=_split(values))
+        return _Part(
+            name=str(factor), label=label, levels={}, words={}, split=_split(np.asarray(values))
+        )
     return _Part(
         name=str(factor),
         label=label,
@@ -151,7 +153,7 @@ def _part(factor: Node, columns: Mapping[str, Values], fields: Mapping[str, Fiel
     )
 
 
-def _split(values: Values) -> tuple[Rows, ...]:
+def _split(values: NDArray[np.float64]) -> tuple[Rows, ...]:
     """Divide rows by whether they have the commonest value, if half of them or more have it."""
     _, which, counts = np.unique(values, return_inverse=True, return_counts=True, axis=0)
     common = np.ravel(which) == counts.argmax()
