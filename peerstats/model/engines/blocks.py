@@ -133,7 +133,7 @@ class Blocks:
 
     def _gradient(self, place: Place, at: State, H: Eliminated, sums: Sums | None) -> Array:
         problem, s, a = self.problem, self.structure, place.loadings
-        first, rest = H.row_products()
+        first, rest = H.row_products(a)
         if sums is not None:
             first = np.einsum("nij,nj->ni", sums.M[s.code], a.first)
         leverage = np.einsum("nk,nk->n", a.first, first) + np.einsum("nm,nm->n", a.rest, rest)

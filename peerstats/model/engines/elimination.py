@@ -17,12 +17,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 from scipy.linalg import lapack
 
 from peerstats.model.engines.structure import Loadings, Structure, by_level
 
 Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
 DENSE = 1_000_000  # cells of B below which plain arrays beat sparse ones
 CHUNK = 4_000_000  # cells of G T held at a time
 
@@ -31,8 +32,7 @@ CHUNK = 4_000_000  # cells of G T held at a time
 class Eliminated:
     """H at one W, factored."""
 
-    loadings: Loadings
-    w: Array
+    structure: Structure
     roots: Array  # (levels, K, K) lower Cholesky factors
     inverses: Array
     pairs: Array  # (pairs, K) entries of G
@@ -41,21 +41,25 @@ class Eliminated:
 
     @classmethod
     def factor(cls, loadings: Loadings, w: Array) -> Eliminated:
-        """Factor H; LinAlgError when it is not positive definite."""
-        s, first = loadings.structure, loadings.first
-        D = _first_block(s, first, w)
+        """Factor H = A'WA + I; LinAlgError when it is not positive definite."""
+        s = loadings.structure
+        D = first_block(s, loadings.first, w)
+        D[:, range(s.width), range(s.width)] += 1.0
+        pairs = coupling(loadings, w) if s.width and s.rest_size else np.zeros((0, s.width))
+        return cls.assemble(s, D, pairs, _rest_block(loadings, w))
+
+    @classmethod
+    def assemble(cls, s: Structure, D: Array, B_pairs: Array, C: Array) -> Eliminated:
+        """Factor the matrix with these blocks, B by its entries at the pairs (pairs, K)."""
         roots, inverse = _invert(D)
-        S = _rest_block(loadings, w)
         pairs = np.zeros((0, s.width))
         G: Array | sparse.csr_matrix = np.zeros((s.q1, s.rest_size))
+        S = C
         if s.width and s.rest_size:
-            B_pairs = _coupling(loadings, w)
             pairs = np.einsum("pij,pj->pi", inverse[s.meetings[0]], B_pairs)
-            G = _matrix(s, pairs)
-            met = _matrix(s, B_pairs).T @ G
-            S = S - (met if isinstance(met, np.ndarray) else met.toarray())
-        root = linalg.cholesky(S, lower=True, check_finite=False) if s.rest_size else S
-        return cls(loadings, w, roots, inverse, pairs, G, root)
+            G = pair_matrix(s, pairs)
+            S = C - _dense(pair_matrix(s, B_pairs).T @ G)
+        return cls(s, roots, inverse, pairs, G, _root(S) if s.rest_size else S)
 
     @property
     def log_determinant(self) -> float:
@@ -65,13 +69,13 @@ class Eliminated:
 
     def solve(self, b: Array) -> Array:
         """H^-1 b for one right-hand side (q,) or several (q, m)."""
-        s = self.loadings.structure
+        s = self.structure
         wide = b[:, None] if b.ndim == 1 else b
         first, rest = wide[: s.q1], wide[s.q1 :]
         low = rest
         if s.rest_size:
             low = rest - self.G.T @ first
-            low = linalg.cho_solve((self.root, True), low, check_finite=False)
+            low = lapack.dpotrs(self.root, low, lower=1)[0]
         if s.width:
             blocks = first.reshape(s.levels, s.width, -1)
             first = np.matmul(self.inverses, blocks).reshape(s.q1, -1)
@@ -90,7 +94,7 @@ class Eliminated:
     @cached_property
     def coupling_inverse(self) -> Array:
         """Entries of G T at the pairs, (pairs, K)."""
-        s, T = self.loadings.structure, self.rest_inverse
+        s, T = self.structure, self.rest_inverse
         level, column, _ = s.meetings
         found = np.empty_like(self.pairs)
         step = max(1, CHUNK // max(1, s.width * s.rest_size))
@@ -105,7 +109,7 @@ class Eliminated:
     @cached_property
     def first_inverse(self) -> Array:
         """Diagonal blocks of H^-1 of the first factor (levels, K, K)."""
-        s = self.loadings.structure
+        s = self.structure
         if not (s.width and s.rest_size):
             return self.inverses
         products = self.coupling_inverse[:, :, None] * self.pairs[:, None, :]
@@ -113,9 +117,9 @@ class Eliminated:
         starts = np.flatnonzero(np.r_[True, level[1:] != level[:-1]])
         return self.inverses + np.add.reduceat(products, starts, axis=0)
 
-    def row_products(self) -> tuple[Array, Array]:
+    def row_products(self, a: Loadings) -> tuple[Array, Array]:
         """H^-1 a_i at the effects row i loads on: (n, K) and (n, M)."""
-        s, a = self.loadings.structure, self.loadings
+        s = self.structure
         first, rest = np.zeros_like(a.first), np.zeros_like(a.rest)
         if s.width:
             first = np.einsum("nij,nj->ni", self.first_inverse[s.code], a.first)
@@ -131,16 +135,26 @@ class Eliminated:
                 rest[:, m] -= np.einsum("nk,nk->n", met, a.first)
         return first, rest
 
+    def folded(self, weights: Array | None = None) -> Array | sparse.csr_matrix:
+        """Σ_j G_j'W_j G_j (rest, rest), W_j (levels, K, K) or (K, K); the identity by default."""
+        s = self.structure
+        if weights is None:
+            return self.G.T @ self.G
+        by_pair = weights[s.meetings[0]] if weights.ndim == 3 else weights
+        moved = np.matmul(by_pair, self.pairs[:, :, None])[:, :, 0]
+        return self.G.T @ pair_matrix(s, moved)
+
+    @cached_property
     def level_sums(self) -> list[Array]:
         """For each block the sum over levels of the diagonal blocks of H^-1 (effects, effects).
 
         Those of the first factor are Σ D_j^-1 and traces tr(T G_b'G_a), without G T.
         """
-        s, T = self.loadings.structure, self.rest_inverse
+        s, T = self.structure, self.rest_inverse
         first = self.inverses.sum(axis=0) if s.width else np.zeros((0, 0))
         if s.width and s.rest_size:
             parts = [self.G[e :: s.width] for e in range(s.width)]
-            first = first + np.array([[_trace(T, b.T @ a) for b in parts] for a in parts])
+            first = first + np.array([[trace(T, b.T @ a) for b in parts] for a in parts])
         found = []
         for k, places in enumerate(s.indices):
             if k in s.first:
@@ -152,7 +166,7 @@ class Eliminated:
 
     def variances(self) -> list[Array]:
         """For each block the diagonal blocks of H^-1 (levels, effects, effects)."""
-        s = self.loadings.structure
+        s = self.structure
         found = []
         for k, places in enumerate(s.indices):
             if k in s.first:
@@ -164,19 +178,18 @@ class Eliminated:
         return found
 
 
-def _first_block(s: Structure, first: Array, w: Array) -> Array:
-    """D (levels, K, K); column by column, since sums over contiguous rows are the fastest."""
+def first_block(s: Structure, first: Array, w: Array) -> Array:
+    """A_1'WA_1 (levels, K, K); by columns, as contiguous sums are the fastest."""
     D = np.empty((s.levels, s.width, s.width))
     columns = np.ascontiguousarray(first.T)
     for e in range(s.width):
         weighted = w * columns[e]
         for f in range(e + 1):
             D[:, e, f] = D[:, f, e] = by_level(s, weighted * columns[f])
-        D[:, e, e] += 1.0
     return D
 
 
-def _trace(T: Array, product: Array | sparse.csr_matrix) -> float:
+def trace(T: Array, product: Array | sparse.csr_matrix) -> float:
     """tr(T P)."""
     if isinstance(product, np.ndarray):
         return float((T * product).sum())
@@ -193,7 +206,7 @@ def _invert(D: Array) -> tuple[Array, Array]:
     return np.sqrt(D), 1.0 / D
 
 
-def _coupling(loadings: Loadings, w: Array) -> Array:
+def coupling(loadings: Loadings, w: Array) -> Array:
     """B's entries at the pairs, (pairs, K)."""
     s = loadings.structure
     level, _, index = s.meetings
@@ -205,7 +218,7 @@ def _coupling(loadings: Loadings, w: Array) -> Array:
     return np.column_stack(columns)
 
 
-def _matrix(s: Structure, pairs: Array) -> Array | sparse.csr_matrix:
+def pair_matrix(s: Structure, pairs: Array) -> Array | sparse.csr_matrix:
     """(levels K, rest), dense while that is small."""
     level, column, _ = s.meetings
     if s.q1 * s.rest_size <= DENSE:
@@ -219,12 +232,31 @@ def _matrix(s: Structure, pairs: Array) -> Array | sparse.csr_matrix:
 
 def _rest_block(loadings: Loadings, w: Array) -> Array:
     """C: the identity plus the weighted cross-table of the rest."""
-    s, rest = loadings.structure, loadings.rest
+    s = loadings.structure
     C = np.eye(s.rest_size)
-    if not s.rest_size:
-        return C
-    row, column, index = s.rest_meetings
-    products = (w[:, None] * rest)[:, :, None] * rest[:, None, :]
-    sums = np.bincount(index.ravel(), weights=products.ravel(), minlength=len(row))
-    C[row, column] += sums
+    if s.rest_size:
+        row, column, sums = rest_entries(loadings, w)
+        C[row, column] += sums
     return C
+
+
+def rest_entries(loadings: Loadings, w: Array) -> tuple[Codes, Codes, Array]:
+    """Rows, columns and entries of A_R'WA_R where it is not zero."""
+    row, column, index = loadings.structure.rest_meetings
+    rest = loadings.rest
+    products = (w[:, None] * rest)[:, :, None] * rest[:, None, :]
+    sums: Array = np.bincount(index.ravel(), products.ravel(), len(row)).astype(np.float64)
+    return row, column, sums
+
+
+def _root(S: Array) -> Array:
+    """S's lower Cholesky factor."""
+    root, failed = lapack.dpotrf(S.T, lower=1, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError("not positive definite")
+    found: Array = root
+    return found
+
+
+def _dense(product: Array | sparse.csr_matrix) -> Array:
+    return product if isinstance(product, np.ndarray) else np.asarray(product.toarray())

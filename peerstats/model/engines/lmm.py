@@ -1,17 +1,6 @@
 """Linear mixed models: maximum likelihood and REML, exact.
 
-y = Xβ + Σ_k Z_k u_k + ε, ε ~ N(0, σ²/w), u_k ~ N(0, σ² L_k L_k') level by level. With θ the entries
-of the L_k, A = (Z_1 L_1, ...), u = σ L v, H = A'WA + I and V = W^-1 + A A', β and σ are known
-functions of θ (Bates et al. 2015, section 3.4):
-
-    V^-1 = W - W A H^-1 A'W,   M = X'V^-1 X,   β̂ = M^-1 X'V^-1 y,   r² = (y - Xβ̂)'V^-1(y - Xβ̂)
-    ML    -2L = n (1 + log(2π r²/n)) + log|H| - Σ log w
-    REML  -2L = (n-p)(1 + log(2π r²/(n-p))) + log|H| + log|M| - Σ log w
-
-so the search is over θ alone, with the exact gradient in each L (u_i as in `blocks`; F and L'F the
-sums of z_i (V^-1 X)_i over a level)
-
-    ∂log|H| = 2 Σ_i w_i z_i u_i',   ∂r² = -2 Σ_i w_i ê_i z_i v̂',   ∂log|M| = -2 Σ F M^-1 F'L.
+The search is over θ alone, by Newton's method on the profiled likelihood (`profiled`).
 
 statsmodels' MixedLM fits the same model for one factor, but stops about 1e-4 short of the optimum
 on common examples, and its `params` hold variances divided by σ²; the tests compare with it.
@@ -19,8 +8,8 @@ on common examples, and its `params` hold variances divided by σ²; the tests c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,135 +18,24 @@ from scipy import linalg
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.components import component, effects, small_columns, transformed
-from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.general import SINGULAR
 from peerstats.model.engines.optimise import Optimum, maximise
-from peerstats.model.engines.problem import Block, Problem
-from peerstats.model.engines.structure import Structure, check_size, knowledge, lower
+from peerstats.model.engines.profiled import Linear, Profile, hessian, slopes
+from peerstats.model.engines.structure import check_size, knowledge, lower
 
 Array = NDArray[np.float64]
 
 LEAST_THETA, MOST_THETA = 0.2, 2.5  # of a first guess, for a column of length 1 a row
 SECOND = 0.3  # of the first guess, for a second try
-INVERTIBLE = 1e-3
 NEAR_ZERO = 0.05
 NO_MODES = np.zeros(0)
 
 
-@dataclass(frozen=True, eq=False)
-class _Linear:
-    """The profiled likelihood; frequency weights count rows several times."""
-
-    problem: Problem
-    reml: bool
-
-    @cached_property
-    def structure(self) -> Structure:
-        return Structure(self.problem)
-
-    @cached_property
-    def n(self) -> float:
-        return float(self.problem.m.sum())
-
-    @property
-    def df(self) -> float:
-        return self.n - self.problem.X.shape[1] if self.reml else self.n
-
-    def at(self, theta: Array) -> _Profile:
-        """Solve for β, σ and v at one θ."""
-        problem, w = self.problem, self.problem.m
-        y = problem.y - problem.offset
-        L = self.structure.split(theta)
-        loadings = self.structure.loadings(L)
-        H = Eliminated.factor(loadings, w)
-        both = np.column_stack([problem.X, y])
-        inner = np.array([loadings.gather(w * c) for c in both.T]).T
-        solved = H.solve(inner)
-        gram = both.T @ (both * w[:, None]) - inner.T @ solved
-        p = problem.X.shape[1]
-        root = linalg.cholesky(gram[:p, :p], lower=True) if p else np.zeros((0, 0))
-        beta = linalg.cho_solve((root, True), gram[:p, p]) if p else np.zeros(0)
-        v = solved[:, p] - solved[:, :p] @ beta
-        residual = y - problem.X @ beta - loadings.spread(v)
-        r2 = float(w @ (residual * residual) + v @ v)
-        value = -0.5 * (self.df * (1 + np.log(2 * np.pi * r2 / self.df)) + H.log_determinant)
-        if self.reml:
-            value -= float(np.log(np.diag(root)).sum())
-        return _Profile(L, H, root, beta, v, residual, r2, value, solved[:, :p])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Profile:
-    L: tuple[Array, ...]
-    H: Eliminated
-    root: Array  # Cholesky factor of M
-    beta: Array
-    v: Array
-    residual: Array
-    r2: float
-    value: float
-    solved: Array  # H^-1 A'WX
-
-
-def _slopes(linear: _Linear, at: _Profile) -> tuple[Array, Array]:
-    """Derivatives in θ of the log-likelihood and of r²."""
-    problem, s, a = linear.problem, linear.structure, at.H.loadings
-    inner = _inverse_sums(linear, at)
-    weighted = problem.m * at.residual
-    # V^-1 X = W (X - A H^-1 A'W X)
-    moved = np.array([a.spread(column) for column in at.solved.T]).T
-    vx = problem.m[:, None] * (problem.X - moved.reshape(problem.X.shape))
-    slopes, by_r2 = [np.zeros(0)], [np.zeros(0)]
-    for k, block in enumerate(problem.blocks):
-        r2 = -2.0 * block.Z.T @ (weighted[:, None] * s.row_effects(k, at.v))
-        total = linear.df * r2 / at.r2 + 2.0 * inner[k]
-        if linear.reml and problem.X.shape[1]:
-            sums = _level_sums(block, vx)
-            part = linalg.solve_triangular(at.root, sums.reshape(-1, vx.shape[1]).T, lower=True)
-            part = part.T.reshape(sums.shape[0], block.size, -1)
-            total -= 2.0 * np.einsum("lpx,lqx->pq", part, part) @ at.L[k]
-        slopes.append(-0.5 * total[lower(block)])
-        by_r2.append(r2[lower(block)])
-    return np.concatenate(slopes), np.concatenate(by_r2)
-
-
-def _inverse_sums(linear: _Linear, at: _Profile) -> list[Array]:
-    """Σ_i w_i z_i u_i' of each block.
-
-    From H^-1 A'WA = I - H^-1 it is L'^-1 (levels I - Σ H^-1_jj), unless an L is nearly singular.
-    """
-    s, blocks = linear.structure, linear.problem.blocks
-    if all(np.abs(np.diag(L)).min() > INVERTIBLE * np.abs(L).max() > 0 for L in at.L):
-        pairs = zip(blocks, at.L, at.H.level_sums(), strict=True)
-        return [
-            linalg.solve_triangular(L.T, block.levels * np.eye(block.size) - sums)
-            for block, L, sums in pairs
-        ]
-    first, rest = at.H.row_products()
-    found = []
-    for k, block in enumerate(blocks):
-        inverse = s.fold(k, (first if k in s.first else rest)[:, s.spans[k]])
-        found.append(block.Z.T @ (linear.problem.m[:, None] * inverse))
-    return found
-
-
-def _level_sums(block: Block, rows: Array) -> Array:
-    """Σ share z_i row_i' of each level: (levels, effects, columns)."""
-    found = np.zeros((block.levels, block.size, rows.shape[1]))
-    for m, code in enumerate(block.codes.T):
-        share = np.ones(len(code)) if block.shares is None else block.shares[:, m]
-        for e, z in enumerate(block.Z.T):
-            for x, column in enumerate(rows.T):
-                weights = share * z * column
-                found[:, e, x] += np.bincount(code, weights=weights, minlength=block.levels)
-    return found
-
-
 def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     """Fit a gaussian model with any random part."""
-    linear = _Linear(problem=ready.problem, reml=reml)
+    linear = Linear(problem=ready.problem, reml=reml)
     check_size(linear.structure)
     start = _guess(linear)
     optimum = _search(linear, start, tuple(range(len(start))))
@@ -170,7 +48,7 @@ def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     return _solution(ready.design, linear, optimum, (theta, free, retried))
 
 
-def _guess(linear: _Linear) -> Array:
+def _guess(linear: Linear) -> Array:
     """Moment estimates of θ on the diagonals: E(Σwze)²/σ² ≈ x + θ²x², x = Σwz² of a level."""
     problem = linear.problem
     y, w = problem.y - problem.offset, problem.m
@@ -192,7 +70,7 @@ def _guess(linear: _Linear) -> Array:
 
 
 def _boundary(
-    linear: _Linear, free: tuple[int, ...], optimum: Optimum
+    linear: Linear, free: tuple[int, ...], optimum: Optimum
 ) -> tuple[Array, tuple[int, ...], Optimum]:
     """Compare with the fit that has the smallest column of an L at zero; keep the better."""
     theta = np.zeros(linear.structure.triangles[-1].stop)
@@ -205,24 +83,48 @@ def _boundary(
     return theta, free, optimum
 
 
-def _search(linear: _Linear, start: Array, free: tuple[int, ...]) -> Optimum:
+def _search(linear: Linear, start: Array, free: tuple[int, ...]) -> Optimum:
     chosen = list(free)
 
-    def evaluate(parameters: Array, modes: Array) -> Evaluation:
+    def profile(parameters: Array) -> Profile:
         theta = np.zeros(len(start))
         theta[chosen] = parameters
-        at = linear.at(theta)
-        slopes = _slopes(linear, at)[0]
-        return Evaluation(value=at.value, gradient=slopes[chosen], modes=modes)
+        return linear.at(theta)
+
+    recent = _Recent(profile)
+
+    def evaluate(parameters: Array, modes: Array) -> Evaluation:
+        try:
+            at = recent.at(parameters)
+        except np.linalg.LinAlgError:
+            return Evaluation(value=-np.inf, gradient=np.zeros(len(chosen)), modes=modes)
+        return Evaluation(value=at.value, gradient=slopes(linear, at)[0][chosen], modes=modes)
+
+    def curvature(parameters: Array, modes: Array) -> Array:
+        return hessian(linear, recent.at(parameters))[np.ix_(chosen, chosen)]
 
     structure, w = linear.structure, linear.problem.m
     spread = knowledge(structure, structure.split(start), w)[chosen]
     scale = np.diag(1.0 / np.sqrt(np.maximum(spread, 1.0)))
-    return maximise(evaluate, start[chosen], scale, NO_MODES)
+    return maximise(evaluate, start[chosen], scale, NO_MODES, curvature)
+
+
+@dataclass(slots=True, eq=False)
+class _Recent:
+    """A function of θ that keeps its last value: gradient and Hessian are asked for in turn."""
+
+    find: Callable[[Array], Profile]
+    place: Array = field(default_factory=lambda: np.zeros(0))
+    found: Profile | None = None
+
+    def at(self, parameters: Array) -> Profile:
+        if self.found is None or not np.array_equal(parameters, self.place):
+            self.found, self.place = self.find(parameters), parameters.copy()
+        return self.found
 
 
 def _solution(
-    design: Design, linear: _Linear, optimum: Optimum, found: tuple[Array, tuple[int, ...], bool]
+    design: Design, linear: Linear, optimum: Optimum, found: tuple[Array, tuple[int, ...], bool]
 ) -> Solution:
     theta, free, retried = found
     at = linear.at(theta)
@@ -243,7 +145,7 @@ def _solution(
     )
 
 
-def _covariance(linear: _Linear, at: _Profile, optimum: Optimum, free: tuple[int, ...]) -> Array:
+def _covariance(linear: Linear, at: Profile, optimum: Optimum, free: tuple[int, ...]) -> Array:
     """Covariance of (β, log sds and atanh correlations in the formula's order, log σ).
 
     β is σ² M^-1. For the variances the profile over σ is undone: with s = log σ̂(θ),
@@ -259,7 +161,7 @@ def _covariance(linear: _Linear, at: _Profile, optimum: Optimum, free: tuple[int
         return found
     by_theta = np.zeros((total, total))
     by_theta[np.ix_(chosen, chosen)] = np.linalg.inv(optimum.hessian)
-    ds = 0.5 * _slopes(linear, at)[1] / at.r2
+    ds = 0.5 * slopes(linear, at)[1] / at.r2
     joint = np.block([[by_theta, (by_theta @ ds)[:, None]], [ds @ by_theta, np.zeros((1, 1))]])
     joint[-1, -1] = 1.0 / (2.0 * linear.df) + ds @ by_theta @ ds
     parts = [component(L) for L in at.L]

@@ -121,6 +121,19 @@ class Structure:
         return unique // self.rest_size, unique % self.rest_size, index
 
     @cached_property
+    def pairs_of(self) -> tuple[Codes, ...]:
+        """For each block of the rest its pairs, (pairs, effects): the effects of one level."""
+        found, start = [], 0
+        for k in self.rest:
+            block = self.problem.blocks[k]
+            stop = start + block.levels * block.size
+            column = self.meetings[1]
+            places = np.flatnonzero((column >= start) & (column < stop))
+            found.append(places.reshape(-1, block.size))
+            start = stop
+        return tuple(found)
+
+    @cached_property
     def rest_meetings(self) -> tuple[Codes, Codes, Codes]:
         """Pairs of places of the rest, the pairs' numbers (n, M²) and keys in a square table."""
         M = self.place.shape[1]

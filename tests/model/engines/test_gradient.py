@@ -15,10 +15,10 @@ from peerstats.model.engines.blocks import Blocks
 from peerstats.model.engines.crossed import Crossed, Crossing
 from peerstats.model.engines.evaluation import Likelihood
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
-from peerstats.model.engines.lmm import _Linear, _slopes
 from peerstats.model.engines.nested import Nested, is_nested
 from peerstats.model.engines.onefactor import OneFactor
 from peerstats.model.engines.problem import make_problem
+from peerstats.model.engines.profiled import Linear, hessian, slopes
 from peerstats.model.families import find_family
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -233,11 +233,15 @@ def test_auxiliary_parameters(seed: int, model: tuple[str, str], random: str, no
 
 @FEW
 @given(seed=st.integers(0, 10_000), reml=st.booleans(), random=STRUCTURES)
-def test_linear_model_with_slopes(seed: int, reml: bool, random: str) -> None:
+def test_linear_model_withslopes(seed: int, reml: bool, random: str) -> None:
     design = build_design(f"count ~ x + k + {random}", sample(seed))
-    linear = _Linear(make_problem(design, find_family("gaussian")), reml)
+    linear = Linear(make_problem(design, find_family("gaussian")), reml)
     at = np.random.default_rng(seed).normal(size=linear.structure.triangles[-1].stop)
-    agree(_slopes(linear, linear.at(at))[0], differences(lambda x: linear.at(x).value, at, 1e-3))
+    agree(slopes(linear, linear.at(at))[0], differences(lambda x: linear.at(x).value, at, 1e-3))
+    numeric = differences(lambda x: slopes(linear, linear.at(x))[0], at, 1e-3)
+    found = hessian(linear, linear.at(at))
+    if linear.structure.rest_size == 0 or np.isfinite(found).all():
+        agree(found, numeric)
 
 
 @FEW
@@ -248,14 +252,16 @@ def test_linear_model_with_slopes(seed: int, reml: bool, random: str) -> None:
 )
 def test_linear_model(seed: int, reml: bool, theta: tuple[float, float]) -> None:
     design = build_design("x ~ count + k + (1 | g) + (1 | h)", sample(seed))
-    linear = _Linear(make_problem(design, find_family("gaussian")), reml)
+    linear = Linear(make_problem(design, find_family("gaussian")), reml)
     at, h = np.array(theta), 1e-4
     numeric = []
     for k in range(2):
         d = np.zeros(2)
         d[k] = h
         numeric.append((linear.at(at + d).value - linear.at(at - d).value) / (2 * h))
-    agree(_slopes(linear, linear.at(at))[0], np.array(numeric))
+    agree(slopes(linear, linear.at(at))[0], np.array(numeric))
+    curve = differences(lambda x: slopes(linear, linear.at(x))[0], at, 1e-3)
+    agree(hessian(linear, linear.at(at)), curve)
 
 
 def test_one_factor_and_several_factors_agree() -> None:
