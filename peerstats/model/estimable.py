@@ -35,6 +35,7 @@ from peerstats.model.families import Family
 
 Array = NDArray[np.float64]
 
+FAINT = 3e-6  # sd over mean below which standard errors lose digits
 SURELY_INSIDE = 12.0  # |η| of a fit without separation; beyond it the programs are solved
 
 
@@ -87,7 +88,9 @@ def _one_row_a_group(ready: Prepared) -> str | None:
         if len(grouping.levels) < ready.design.n:
             continue
         countable = ready.family.name == "poisson" or (
-            ready.design.trials is not None and ready.design.trials.max() > 1
+            ready.family.name == "binomial"
+            and ready.design.trials is not None
+            and ready.design.trials.max() > 1
         )
         if not countable:
             return (
@@ -99,12 +102,13 @@ def _one_row_a_group(ready: Prepared) -> str | None:
 
 def _effects_for_every_row(ready: Prepared) -> str | None:
     """As many random effects as rows leave nothing to tell them from the residual."""
-    for block in ready.design.random:
-        levels = len(ready.design.groups[block.group].levels)
-        if block.length > 1 and levels * block.length >= ready.design.n:
+    for name, grouping in ready.design.groups.items():
+        size = sum(len(block.effects) for block in ready.design.random if block.group == name)
+        count = len(grouping.levels) * size
+        if size > 1 and count >= ready.design.n:
             return (
-                f"'{block.group}' has {levels * block.length} random effects for "
-                f"{ready.design.n} rows; leave out a random slope or write (1 | {block.group})."
+                f"'{name}' has {count} random effects for {ready.design.n} rows; leave out a "
+                f"random slope or write (1 | {name})."
             )
     return None
 
@@ -150,6 +154,23 @@ def _too_few_rows(ready: Prepared) -> str | None:
         f"The model has {p} coefficients and {ready.design.n} complete rows; leave out "
         "covariates or merge levels."
     )
+
+
+def _faint(ready: Prepared) -> str | None:
+    """A column that hardly varies around a large mean loses its digits in sums of squares."""
+    X = ready.design.X
+    if not X.size:
+        return None
+    mean = np.abs(X.mean(axis=0))
+    # Most columns are cleared by their first value alone.
+    for k in np.flatnonzero(np.abs(np.abs(X[0]) - mean) < 1e-3 * mean):
+        column = ready.design.columns[k]
+        if column.term != "Intercept" and 0 < np.std(X[:, k]) < FAINT * mean[k]:
+            return (
+                f"'{column.name}' hardly varies around its mean, so digits would be lost: write "
+                f"center({column.term}), or subtract a constant."
+            )
+    return None
 
 
 def _separated(ready: Prepared) -> str | None:
@@ -272,6 +293,7 @@ CHECKS: tuple[Check, ...] = (
     _same_groups,
     _pure_groups,
     _too_few_rows,
+    _faint,
     _separated,
 )
 

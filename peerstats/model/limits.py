@@ -49,10 +49,16 @@ ENDS: Mapping[str, tuple[int, str]] = MappingProxyType(
 def explain_limits(solution: Solution, design: Design, family: Family) -> Solution:
     """Return the solution; where a search ran off along γ, its messages start with the reason.
 
-    Parameters with covariates are left alone: none of them says by itself where ψ is.
+    Raises ModelError where a log link leaves the range of a risk. Parameters with covariates are
+    left alone: none of them says by itself where ψ is.
     """
     if solution.convergence.converged:
         return solution
+    if family.has_trials and family.link == "log" and not np.isfinite(solution.loglik):
+        raise ModelError(
+            "With a log link some risks would have to exceed 1, so the likelihood has no maximum: "
+            "estimate prevalence ratios by modified_poisson(..., groups=...), or use link='logit'."
+        )
     reasons, at = [], 0
     for name in family.auxiliary:
         width = design.auxiliary[name].shape[1] if name in design.auxiliary else 1

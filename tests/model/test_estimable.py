@@ -266,3 +266,63 @@ def test_covariates_that_separate_only_together_are_all_named() -> None:
         fit("y ~ x + measure", data, family="binomial")
     assert "'x' predicts" in str(refused.value)
     assert "'measure' predicts" in str(refused.value)
+
+
+def _sites(seed=0, sites=25, size=24):
+    rng = np.random.default_rng(seed)
+    site = np.repeat(np.arange(sites), size)
+    x = rng.normal(size=len(site))
+    eta = -0.3 + 0.5 * x + 0.7 * rng.normal(size=sites)[site]
+    return pd.DataFrame(
+        {
+            "y": rng.binomial(1, 1 / (1 + np.exp(-eta))),
+            "z": eta + rng.normal(size=len(site)),
+            "yes": rng.binomial(8, 1 / (1 + np.exp(-eta))),
+            "x": x,
+            "site": site,
+            "pair": np.arange(len(site)) // 2,
+            "row": np.arange(len(site)),
+        }
+    ).assign(no=lambda d: 8 - d["yes"])
+
+
+@pytest.mark.parametrize("formula", ["y ~ x", "y ~ x + (1 | site)", "z ~ x + (1 | site)"])
+def test_a_covariate_far_from_zero_is_exact_or_refused(formula):
+    data = _sites()
+    family = "gaussian" if formula[0] == "z" else "binomial"
+    near = fit(formula, data, family)
+    far = fit(formula, data.assign(x=data["x"] + 1e5), family)
+    assert far.params["x"] == pytest.approx(near.params["x"], rel=1e-6)
+    assert far.bse["x"] == pytest.approx(near.bse["x"], rel=1e-5)
+    for shift in (1e6, 1e8, -1e8):
+        with pytest.raises(ModelError, match=r"hardly varies around its mean.*center\(x\)"):
+            fit(formula, data.assign(x=data["x"] + shift), family)
+    centred = fit(formula.replace("x", "center(x)"), data.assign(x=data["x"] + 1e6), family)
+    assert centred.params["center(x)"] == pytest.approx(near.params["x"], rel=1e-6)
+
+
+def test_a_log_link_that_leaves_the_range_of_a_risk_is_refused_with_a_way_out():
+    data = _sites()
+    with pytest.raises(ModelError, match=r"risks would have to exceed 1.*modified_poisson"):
+        fit("y ~ x + (1 | site)", data, link="log")
+    rare = data.assign(y=np.random.default_rng(1).binomial(1, 0.08 * np.exp(0.2 * data["x"])))
+    assert fit("y ~ x + (1 | site)", rare, link="log").converged
+    assert fit("y ~ x", rare, link="log").converged
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "message"),
+    [
+        ("z ~ x + (x || pair)", "gaussian", "600 random effects for 600 rows"),
+        ("z ~ x + (x | pair)", "gaussian", "600 random effects for 600 rows"),
+        ("y ~ x + (x || pair)", "binomial", "600 random effects for 600 rows"),
+        ("z ~ x + (1 | site/row)", "gaussian", "Every level of 'site:row' has one row"),
+        ("cbind(yes, no) ~ x + (1 | row)", "beta_binomial", "Every level of 'row' has one row"),
+        ("z ~ x + (1 | row)", "gaussian", "Every level of 'row' has one row"),
+    ],
+)
+def test_random_parts_with_nothing_left_to_tell_them_by_are_refused(formula, family, message):
+    with pytest.raises(ModelError, match=message):
+        fit(formula, _sites(), family)
+    # A binomial count has a distribution of its own: a level for every row is overdispersion.
+    assert fit("cbind(yes, no) ~ x + (1 | row)", _sites()).converged

@@ -89,7 +89,9 @@ ENGINES: Mapping[str, Engine] = {
         Engine(
             name="glm",
             refuses=_refuses_glm,
-            fit=lambda ready, c: fit_glm(ready.design, ready.family),
+            fit=lambda ready, c: fit_glm(
+                ready.design, ready.family, ready.fixed.beta if ready.fixed.found else None
+            ),
         ),
         Engine(name="ml", refuses=_refuses_ml, fit=lambda ready, c: fit_ml(ready)),
         Engine(name="lmm", refuses=_refuses_lmm, fit=lambda ready, c: fit_lmm(ready, c.reml)),

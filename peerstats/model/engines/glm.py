@@ -19,11 +19,12 @@ NO_CONVERGENCE = (
 )
 
 
-def fit_glm(design: Design, family: Family) -> Solution:
+def fit_glm(design: Design, family: Family, found: Array | None = None) -> Solution:
     """Fit a generalised linear model by iteratively reweighted least squares (statsmodels).
 
     Standard errors come from the expected information, as R's glm. The log-likelihood is ours,
-    with every constant.
+    with every constant. `found` is the maximum where it is known; from afar a log link's steps
+    leave the range of a risk.
     """
     if family.glm_family is None:
         raise NotImplementedError(f"{family!r} has no counterpart in statsmodels")
@@ -31,7 +32,10 @@ def fit_glm(design: Design, family: Family) -> Solution:
     if design.trials is not None:
         successes = design.y * design.trials
         outcome = np.column_stack([successes, design.trials - successes])
-    result, told = _fit_quietly(design, family.glm_family(), outcome, _start(design, family))
+    start = _start(design, family)
+    if start is not None and found is not None:
+        start = found
+    result, told = _fit_quietly(design, family.glm_family(), outcome, start)
     return _as_solution(design, family, result, told)
 
 
