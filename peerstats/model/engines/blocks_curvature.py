@@ -100,7 +100,7 @@ class Level:
 def laplace_hessian(s: Structure, place: Place, at: State, H: Eliminated) -> Array:
     """Return d²L in (β, γ, θ) at the modes; all effects must be those of the first factor."""
     problem = s.problem
-    rows, columns = _rows(problem, place, at), _columns(s)
+    rows, columns = _rows(s, place, at), _columns(s)
     level = _level(s, place, at, H, rows)
     motion = _motion(problem, rows, columns, level)
     flat = (-1, columns.total)
@@ -113,32 +113,29 @@ def laplace_hessian(s: Structure, place: Place, at: State, H: Eliminated) -> Arr
     return 0.5 * (total + total.T)
 
 
-def _rows(problem: Problem, place: Place, at: State) -> Rows:
-    """Evaluate the family's derivatives at (η, ψ) and beside it."""
-    family, y, m, eta, psi = place.family, problem.y, problem.m, at.eta, place.psi
-    slopes, k = problem.family.auxiliary_slopes, psi.shape[1]
-    by_psi = (np.zeros((len(y), k)),) * 3
-    w1_psi, by_psi2 = np.zeros((len(y), k)), (np.zeros((len(y), k, k)),) * 3
+def _rows(s: Structure, place: Place, at: State) -> Rows:
+    """Evaluate the family's derivatives at (η, ψ) and beside it; W's only where v moves."""
+    problem, family, eta, psi = s.problem, place.family, at.eta, place.psi
+    y, m, k = problem.y, problem.m, psi.shape[1]
+    none = np.zeros(len(y))
+    by_psi, by_psi2 = (np.zeros((len(y), k)),) * 3, (np.zeros((len(y), k, k)),) * 3
+    w1, w2, w1_psi = none, none, by_psi[0]
+    slopes = problem.family.auxiliary_slopes
     if slopes is not None:
         by_psi = slopes(y, eta, m, psi)
-        up, down = (slopes(y, eta + h, m, psi)[2] for h in (STEP, -STEP))
-        w1_psi = (up - down) / (2.0 * STEP)
-        shifts = [
-            (slopes(y, eta, m, psi + d), slopes(y, eta, m, psi - d)) for d in STEP * np.eye(k)
-        ]
+        moves = STEP * np.eye(k)
+        beside = [(slopes(y, eta, m, psi + d), slopes(y, eta, m, psi - d)) for d in moves]
         by_psi2 = tuple(  # type: ignore[assignment]
-            np.stack([(up[i] - down[i]) / (2.0 * STEP) for up, down in shifts], axis=2)
+            np.stack([(up[i] - down[i]) / (2.0 * STEP) for up, down in beside], axis=2)
             for i in range(3)
         )
-    return Rows(
-        r=at.r,
-        w=at.w,
-        w1=family.third(y, eta, m),
-        w2=(family.third(y, eta + STEP, m) - family.third(y, eta - STEP, m)) / (2.0 * STEP),
-        by_psi=by_psi,
-        w1_psi=w1_psi,
-        by_psi2=by_psi2,
-    )
+    if s.width:
+        up, here, down = (family.third(y, eta + h, m) for h in (STEP, 0.0, -STEP))
+        w1, w2 = here, (up - down) / (2.0 * STEP)
+    if s.width and slopes is not None:
+        above, below = (slopes(y, eta + h, m, psi)[2] for h in (STEP, -STEP))
+        w1_psi = (above - below) / (2.0 * STEP)
+    return Rows(r=at.r, w=at.w, w1=w1, w2=w2, by_psi=by_psi, w1_psi=w1_psi, by_psi2=by_psi2)
 
 
 def _columns(s: Structure) -> Columns:

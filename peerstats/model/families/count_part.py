@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, expit, gammaln, pdtr
+from scipy.special import betainc, gammaln, pdtr
 
 from peerstats.model.families.family import LARGEST_EXPONENT, Array
 from peerstats.model.families.gamma_differences import gamma_differences
@@ -84,10 +84,14 @@ def _none(y: Array, eta: Array, psi: Array) -> Slopes:
 
 def _split(eta: Array, psi: Array) -> tuple[Array, Array, Array, Array, Array]:
     """θ, μ, p, 1 - p and L; beyond the range of numbers η and ψ are held."""
-    log_theta = np.clip(psi[:, 0], -60.0, 60.0)
-    eta = np.clip(eta, -LARGEST_EXPONENT, LARGEST_EXPONENT / 4)
+    log_theta = np.minimum(np.maximum(psi[:, 0], -60.0), 60.0)
+    eta = np.minimum(np.maximum(eta, -LARGEST_EXPONENT), LARGEST_EXPONENT / 4)
     d = eta - log_theta
-    return np.exp(log_theta), np.exp(eta), expit(d), expit(-d), np.logaddexp(0.0, d)
+    small = np.exp(-np.abs(d))
+    larger = 1.0 / (1.0 + small)  # max(p, 1 - p)
+    up, smaller = d >= 0, small * larger
+    p, rest = np.where(up, larger, smaller), np.where(up, smaller, larger)
+    return np.exp(log_theta), np.exp(eta), p, rest, np.maximum(d, 0.0) + np.log1p(small)
 
 
 def _nb2_slopes(y: Array, eta: Array, psi: Array) -> Slopes:
