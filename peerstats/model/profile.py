@@ -13,6 +13,10 @@ first, by extrapolation then, effects' modes included, and is searched for in th
 the covariance of the others given ψ. One to three evaluations are enough, since the curvature
 there is known. ζ's slope comes with each point, dζ/dψ = -pl'(ψ)/ζ (the envelope theorem), so few
 points a side and cubic Hermite interpolation give an end to about 1e-4 of its distance.
+
+A correlation has no meaning where one of its effects has no variance, so pl is at least the maximum
+of the models without one or the other, which a search from the estimate does not find: |ζ| is cut
+there, and where that is below the quantile the interval is open (-1, 1).
 """
 
 from __future__ import annotations
@@ -51,7 +55,7 @@ class Profile:
     """`points` has columns parameter, value, zeta, slope; `estimate` is by parameter.
 
     A side whose points end early (the likelihood does not fall any further, or 0 is reached) has
-    an open end: nan, or 0 for a standard deviation.
+    an open end: nan, 0 for a standard deviation, -1 or 1 for a correlation.
     """
 
     estimate: pd.Series
@@ -71,8 +75,10 @@ class Profile:
     def _end(self, part: pd.DataFrame, zeta: float) -> float:
         x, z = part["value"].to_numpy(), part["zeta"].to_numpy()
         if not z[0] <= zeta <= z[-1]:
-            is_sd = str(part["parameter"].iloc[0]).startswith("sd(")
-            return 0.0 if zeta < 0 and is_sd else float("nan")
+            name = str(part["parameter"].iloc[0])
+            if name.startswith("corr("):
+                return float(np.sign(zeta))
+            return 0.0 if zeta < 0 and name.startswith("sd(") else float("nan")
         curve = CubicHermiteSpline(x, z, part["slope"].to_numpy())
         k = int(np.clip(np.searchsorted(z, zeta), 1, len(z) - 1))
         return float(brentq(lambda at: float(curve(at)) - zeta, x[k - 1], x[k]))
@@ -131,7 +137,7 @@ def profile(fit: Fit, parameters: Sequence[str] | None) -> Profile:
     for coordinate in chosen:
         trace = _trace(surface, coordinate, covariance, here.value)
         points = _both_sides(trace, coordinate, here.modes)
-        frames.append(_frame(coordinate, points))
+        frames.append(_frame(coordinate, points, _most(trace, coordinate, here.modes)))
         estimates[coordinate.name] = coordinate.shown(float(surface.best[coordinate.place]))
     return Profile(
         estimate=pd.Series(estimates, name="estimate"),
@@ -243,20 +249,35 @@ def _extrapolated(trace: _Trace, found: list[_Point], value: float) -> tuple[Arr
     return start, np.asarray(modes, dtype=np.float64)
 
 
-def _frame(coordinate: Coordinate, points: list[_Point]) -> pd.DataFrame:
+def _most(trace: _Trace, coordinate: Coordinate, modes: Array) -> float:
+    """|ζ| of a correlation where one of its effects has no variance; infinite for the others."""
+    most = np.inf
+    beside = (-1, 1) if coordinate.name.startswith("corr(") else ()  # places of its two sds
+    for place in (coordinate.place + k for k in beside):
+        start, scale = trace.surface.best.copy(), trace.scale.copy()
+        start[place] = scale[place] = 0.0
+        _, there = highest(trace.surface.objective, start, scale, modes, None, NEAR)
+        if there.usable:
+            most = min(most, float(np.sqrt(max(2 * (trace.top - there.value), 0.0))))
+    return most
+
+
+def _frame(coordinate: Coordinate, points: list[_Point], most: float) -> pd.DataFrame:
     raw = np.array([point.phi[coordinate.place] for point in points])
-    slope = np.array([point.slope for point in points])
+    zeta = np.array([point.zeta for point in points])
+    slope = np.where(np.abs(zeta) < most, [point.slope for point in points], 0.0)
     # dζ by the scale printed: dζ/dψ divided by dshown/dψ.
     shown = np.array([coordinate.shown(float(value)) for value in raw])
     h = 1e-6
-    change = [
-        (coordinate.shown(float(v + h)) - coordinate.shown(float(v - h))) / (2 * h) for v in raw
-    ]
+    change = np.array(
+        [(coordinate.shown(float(v + h)) - coordinate.shown(float(v - h))) / (2 * h) for v in raw]
+    )
+    apart = change > 0  # a correlation's last points may all be printed as 1
     return pd.DataFrame(
         {
             "parameter": coordinate.name,
-            "value": shown,
-            "zeta": [point.zeta for point in points],
-            "slope": slope / np.array(change),
+            "value": shown[apart],
+            "zeta": np.clip(zeta, -most, most)[apart],
+            "slope": slope[apart] / change[apart],
         }
     )

@@ -113,3 +113,18 @@ def test_a_singular_random_part_leaves_the_coefficients_their_profiles():
             assert fitted.llf - there.llf == pytest.approx(3.841459 / 2, abs=5e-3)
         with pytest.raises(UsageError, match=r"no parameter 'sd\(g x\)'"):
             fitted.profile(["sd(g x)"])
+
+
+def test_a_correlation_is_open_where_the_data_do_not_need_its_slope():
+    """Without the slope any correlation will do: ζ never passes that of the test of the slope."""
+    rng = np.random.default_rng(2)
+    site, x = np.repeat(np.arange(20), 6), np.tile(np.arange(6.0), 20)
+    level, slope = (rng.normal(size=(20, 2)) * [2.0, 0.1])[site].T
+    data = {"y": level + slope * x + rng.normal(size=120), "x": x, "site": site}
+    whole = fit("y ~ x + (x | site)", data, family="gaussian")
+    plain = fit("y ~ x + (1 | site)", data, family="gaussian")
+    lost = np.sqrt(2 * (whole.llf - plain.llf))
+    assert 1 < lost < 1.96
+    found = whole.profile(["corr(site Intercept, x)"])
+    assert found.points["zeta"].abs().max() == pytest.approx(lost, abs=1e-6)
+    assert found.conf_int().to_numpy().tolist() == [[-1.0, 1.0]]
