@@ -74,18 +74,12 @@ class Surface:
 
 
 def surface_of(fit: Fit) -> Surface:
-    """Return the likelihood of a fit; one by REML must be made one by ML first.
-
-    Raises ModelError for a model without random effects.
-    """
+    """Return the likelihood of a fit; one by REML must be made one by ML first."""
     problem = make_problem(fit.design, fit.family)
     if fit.family.has_dispersion:
-        return _gaussian(fit, problem)
-    if problem.blocks or fit.family.auxiliary:
-        return _general(fit, problem)
-    if not problem.sizes:
-        raise ModelError("A model without random effects has no profile here; use conf_int().")
-    return _intercepts(fit, problem)
+        return _gaussian(fit, problem) if fit.formula.random else _least_squares(fit, problem)
+    plain = problem.sizes and not problem.blocks and not fit.family.auxiliary
+    return _intercepts(fit, problem) if plain else _general(fit, problem)
 
 
 def covariance_of(surface: Surface, modes: Array) -> Array:
@@ -346,4 +340,28 @@ def _gaussian(fit: Fit, problem: Problem) -> Surface:
         modes=np.zeros(0),
         coordinates=tuple(coordinates),
         **_edge(random, omega, p),
+    )
+
+
+def _least_squares(fit: Fit, problem: Problem) -> Surface:
+    """No random part: φ = (β, log σ), the maximum of σ² being the mean square."""
+    X, m, y = problem.X, problem.m, problem.y - problem.offset
+    n = float(m.sum())
+
+    def objective(phi: Array, modes: Array) -> Evaluation:
+        residual, variance = y - X @ phi[:-1], float(np.exp(2 * phi[-1]))
+        square = float(m @ residual**2) / variance
+        value = -0.5 * (n * np.log(2 * np.pi * variance) + square)
+        gradient = np.r_[X.T @ (m * residual) / variance, square - n]
+        return Evaluation(value=value, gradient=gradient, modes=modes)
+
+    rest = y - X @ fit.solution.beta
+    log_sigma = 0.5 * float(np.log(m @ rest**2 / n))
+    sigma = Coordinate(name="sd(Residual)", place=X.shape[1], shown=lambda at: float(np.exp(at)))
+    return Surface(
+        objective=objective,
+        hessian=None,
+        best=np.r_[fit.solution.beta, log_sigma],
+        modes=np.zeros(0),
+        coordinates=(*_fixed_coordinates(fit), sigma),
     )
