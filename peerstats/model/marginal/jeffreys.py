@@ -7,8 +7,11 @@ With site intercepts α_j and slopes b, w_r = n_r μ_r(1-μ_r), and per site D_j
     leverage h_r = w_r [1/D_j + (x_r - C_j/D_j)' S⁻¹ (x_r - C_j/D_j)]
     score: Σ x_r u_r and, for α_j, Σ u_r,    u_r = n_r (y_r - μ_r) + h_r (½ - μ_r)
 
-The search takes Newton's steps with I in place of the Hessian (α eliminated), halved until l*
-grows. A slope may be held at a value: its column then stays inside |I|, as the profile needs.
+The search takes Newton's steps with I in place of the Hessian (α eliminated). In tiny samples l*
+can be twice as curved as I says and plain steps would swing from side to side for ever, so each is
+scaled by what the last one met, Barzilai & Borwein's (1988) length in the metric of I, and halved
+until l* grows. A slope may be held at a value: its column then stays inside |I|, as the profile
+needs.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ STEPS = 250
 TIGHT = 1e-20  # decrement, the squared length of the next step in standard errors
 ENOUGH = 1e-12  # decrement at which a search that moves no more has arrived
 LONGEST = 5.0  # logits a step may move a slope times its column's size
+SHORTEST, FURTHEST = 0.3, 100.0  # of the step with I
 HALVINGS = 40
 
 
@@ -144,15 +148,19 @@ def maximise(rows: SiteRows, start: tuple[Array, Array], held: int | None = None
     if point is None:
         raise ModelError("The penalised likelihood cannot be evaluated at its start; rescale.")
     free = [k for k in range(len(point.b)) if k != held]
-    decrement = np.inf
+    decrement, scale, reach = np.inf, 1.0, np.abs(rows.X).max(axis=0)
     for _ in range(STEPS):
         by_alpha, by_b, decrement = direction(point, free)
         if decrement < TIGHT:
             break
-        longest = max(np.abs(by_alpha).max(), (np.abs(by_b) * np.abs(rows.X).max(axis=0)).max())
-        trial = _climb(rows, point, by_alpha, by_b, min(1.0, LONGEST / longest))
+        longest = max(np.abs(by_alpha).max(), (np.abs(by_b) * reach).max())
+        trial = _climb(rows, point, by_alpha, by_b, min(scale, LONGEST / longest))
         if trial is None:
             break
+        left = float(by_alpha @ trial.u_alpha + by_b @ trial.u_b)
+        taken = float((trial.alpha - point.alpha) @ by_alpha / (by_alpha @ by_alpha))
+        scale = taken * decrement / max(decrement - left, 1e-300)
+        scale = min(max(scale, SHORTEST), FURTHEST)
         point = trial
     return Maximum(point=point, decrement=decrement)
 
