@@ -60,7 +60,8 @@ class _Site:
 
 def count_outcomes(question: Question, position: int) -> Counts:
     """Return the counts of one column; ModelError where they cannot be had, with their size."""
-    X, women, yes, strata = _rows(question, position)
+    _check_model(question)
+    X, women, yes, strata = _rows(question)
     within = _varying(X, strata)
     if position not in within:
         raise ModelError("it is constant within every site that holds both outcomes")
@@ -77,21 +78,29 @@ def count_outcomes(question: Question, position: int) -> Counts:
     for site in sites:
         combined = _times(combined, _outcomes(site))
         combined /= combined.max()
-    observed = sum(site.yes @ site.columns for site in sites)
+    observed = np.sum([site.yes @ site.columns for site in sites], axis=0)
+    place: tuple[slice | int, ...] = (slice(None), *map(int, observed[1:]))
     return Counts(
-        counts=combined[(slice(None), *observed[1:])],
+        counts=combined[place],
         observed=int(observed[0]),
         step=float(steps[0]),
     )
 
 
-def _rows(question: Question, position: int) -> tuple[Array, Whole, Whole, Whole]:
+def _check_model(question: Question) -> None:
+    """Refuse models under which women of one stratum with equal covariates are not alike."""
+    random = question.fit.formula.random
+    if question.fit.design.offset is not None:
+        raise ModelError("with an offset no two outcomes are equally likely")
+    if not all(term.intercept_only for term in random):
+        raise ModelError("conditioning on totals does not remove random slopes")
+    if len(random) > sum(level.random for level in question.where.levels):
+        raise ModelError("conditioning on totals does not remove effects that cross the sites")
+
+
+def _rows(question: Question) -> tuple[Array, Whole, Whole, Whole]:
     """X, women and yes of each row, and its stratum, of strata with both outcomes."""
     design = question.fit.design
-    if design.offset is not None:
-        raise ModelError("an offset leaves no outcomes that are equally likely")
-    if any(block.size > 1 for block in question.fit.formula.random if False):
-        raise ModelError("random slopes")
     ones = np.ones(design.n)
     trials = ones if design.trials is None else design.trials
     weights = ones if design.weights is None else design.weights

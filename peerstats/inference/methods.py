@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from peerstats.inference.exact import EXACT, EXACT_MID_P
 from peerstats.inference.fe_firth import FE_FIRTH
 from peerstats.inference.gee import GEE_CR2
 from peerstats.inference.lrt import LRT, LRT_BETWEEN_WITHIN
 from peerstats.inference.method import Method
 from peerstats.inference.modified_poisson import MODIFIED_POISSON_CR2
+from peerstats.inference.parametric_bootstrap import BARTLETT, PARAMETRIC_BOOTSTRAP
 from peerstats.inference.penalised import PENALISED_LRT, PENALISED_WALD
 from peerstats.inference.site_fixed import SITE_FIXED
 from peerstats.inference.site_slopes import SITE_SLOPES
@@ -27,10 +29,14 @@ METHODS: Mapping[str, Method] = {
         PENALISED_WALD,
         LRT,
         LRT_BETWEEN_WITHIN,
+        PARAMETRIC_BOOTSTRAP,
+        BARTLETT,
         KENWARD_ROGER,
         SATTERTHWAITE,
         GEE_CR2,
         MODIFIED_POISSON_CR2,
+        EXACT,
+        EXACT_MID_P,
         WALD_BETWEEN_WITHIN,
         WALD_T,
         WALD_Z,

@@ -97,7 +97,8 @@ def _bootstrap(question: Question, position: int) -> Estimate:
     last = math.floor(question.alpha * (count + 1) + 1e-9)  # p = alpha at the ratio in this place
     critical = math.sqrt(np.sort(found.drawn)[-last]) if last else math.inf
     if math.isinf(critical):
-        raise ModelError(f"{count} simulations are too few for a test at this level")
+        usable = count - found.failed
+        raise ModelError(f"{usable} simulations with a ratio are too few for a test at this level")
     return replace(
         ratio_row(question, position, observed, math.inf),
         df=NONE,
