@@ -15,8 +15,12 @@ atanh correlations), with s² = z'Σz and u ~ N(0, 1),
 
     dμ/dβ = E h'(x'β + su) x,   dμ/dθ = E h'(x'β + su) u ds/dθ,
 
-so the uncertainty of the variances counts. Intervals are made on the link's scale, at g(μ̂), and
-carried back, so that a risk stays between 0 and 1.
+so the uncertainty of the variances counts. Where the mean depends on the family's own γ too (the
+zeros of a zero-inflated model, the scale of a survival model), dμ/dγ joins the gradient; a
+"response" has then dη/dγ = (dμ/dγ)/h'(η), with which γ moves the mean as η would.
+
+Intervals are made on the link's scale, at g(μ̂), and carried back, so that a risk stays between 0
+and 1.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ from peerstats.model.prediction import (
     variance_of,
 )
 from peerstats.model.random_effect import block_covariances, root
+from peerstats.model.refit import with_solution
 
 if TYPE_CHECKING:
     from peerstats.model.convergence import Solution
@@ -82,10 +87,14 @@ def predict_interval(
     family = _family(fit, newdata, rows)
     values = _estimate(fit, family, rows, kind, groups[1])
     if kind == "population":
-        at, variance = _population(fit, family, rows, values)
+        own = _own_changes(fit, newdata, rows, kind, groups[1])
+        at, variance = _population(fit, family, rows, (values, own))
     else:
         at = link_of(rows, fit.design, fit.solution, groups[1])
-        variance = _variance(fit, rows, groups[1])
+        own = _own_changes(fit, newdata, rows, kind, groups[1])
+        if kind == "response" and own.any():
+            own = own / _slope(family, at)[:, None]
+        variance = _variance(fit, rows, own, groups[1])
     error = np.sqrt(variance)
     half = float(ndtri(1 - alpha / 2)) * error
     ends = [at - half, at + half]
@@ -107,21 +116,39 @@ def _rows(fit: Fit, newdata: Any, kind: str, groups: tuple[str, bool]) -> Rows:
     return read_rows(fit.design, newdata, which)
 
 
-def _family(fit: Fit, newdata: Any, rows: Rows) -> Family:
-    """The family with its own parameters at their estimates."""
+def _family(fit: Fit, newdata: Any, rows: Rows, gamma: Array | None = None) -> Family:
+    """The family with its own parameters at their estimates, or at `gamma`."""
     from peerstats.model.simulation import fitted_family
 
     if fit.family.at is None:
         return fit.family
+    gamma = fit.solution.auxiliary if gamma is None else gamma
     if newdata is None:
-        return fitted_family(fit)
+        return fitted_family(with_solution(fit, replace(fit.solution, auxiliary=gamma)))
     own, at = [], 0
     for name in fit.family.auxiliary:
         ones = np.ones((len(rows.X), 1))
         G = rows.zero if name in fit.design.auxiliary and rows.zero is not None else ones
-        own.append(G @ fit.solution.auxiliary[at : at + G.shape[1]])
+        own.append(G @ gamma[at : at + G.shape[1]])
         at += G.shape[1]
     return fit.family.at(np.column_stack(own))
+
+
+def _own_changes(fit: Fit, newdata: Any, rows: Rows, kind: str, conditional: bool) -> Array:
+    """Derivatives of the prediction in γ, (n, k); zero on the link's scale."""
+    gamma = fit.solution.auxiliary
+    found = np.zeros((len(rows.X), len(gamma)))
+    if kind == "link" or fit.family.at is None:
+        return found
+    for j in range(len(gamma)):
+        ends = []
+        for step in (STEP, -STEP):
+            moved = gamma.copy()
+            moved[j] += step
+            family = _family(fit, newdata, rows, moved)
+            ends.append(_estimate(fit, family, rows, kind, conditional))
+        found[:, j] = (ends[0] - ends[1]) / (2 * STEP)
+    return found
 
 
 def _estimate(fit: Fit, family: Family, rows: Rows, kind: str, conditional: bool) -> Array:
@@ -139,9 +166,11 @@ def _slope(family: Family, eta: Array) -> Array:
     return found
 
 
-def _population(fit: Fit, family: Family, rows: Rows, mean: Array) -> tuple[Array, Array]:
-    """g(μ̂) and its variance."""
-    solution = fit.solution
+def _population(
+    fit: Fit, family: Family, rows: Rows, found: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """g(μ̂) and its variance; `found` are μ̂ and its derivatives in γ."""
+    solution, (mean, own) = fit.solution, found
     eta = link_of(rows, fit.design, solution, conditional=False)
     spread = variance_of(rows, block_covariances(fit.design, solution))
     by_eta = average(lambda at: _slope(family, at), eta, spread)
@@ -152,10 +181,10 @@ def _population(fit: Fit, family: Family, rows: Rows, mean: Array) -> tuple[Arra
         curve = (_slope(family, at + 1e-3) - _slope(family, at - 1e-3)) / 2e-3
         by_variance = by_variance + 0.5 * weight * curve
     changes = _variance_changes(fit, rows)
-    gradient = np.column_stack([rows.X * by_eta[:, None], *(by_variance * c for c in changes)])
-    p, k = len(solution.beta), len(solution.auxiliary)
-    places = [*range(p), *range(p + k, p + k + len(changes))]
-    covariance = np.nan_to_num(solution.covariance[np.ix_(places, places)])
+    parts = [rows.X * by_eta[:, None], own, *(by_variance * c for c in changes)]
+    gradient = np.column_stack(parts)
+    size = gradient.shape[1]
+    covariance = np.nan_to_num(solution.covariance[:size, :size])
     at = _link(family, mean, eta)
     variance = np.einsum("ia,ab,ib->i", gradient, covariance, gradient) / _slope(family, at) ** 2
     return at, variance
@@ -208,12 +237,15 @@ def _moved(covariance: Array, place: int, step: float) -> Array:
     return moved
 
 
-def _variance(fit: Fit, rows: Rows, conditional: bool) -> Array:
-    """Variance of η̂ - η."""
-    p = len(fit.solution.beta)
+def _variance(fit: Fit, rows: Rows, by_own: Array, conditional: bool) -> Array:
+    """Variance of η̂ - η, with what γ adds (`by_own`, its derivatives in γ)."""
+    p = len(fit.solution.beta) + by_own.shape[1]
     covariance = fit.solution.covariance[:p, :p]
+    if by_own.any():
+        covariance = np.nan_to_num(covariance)
     if not conditional or not rows.parts:
-        found: Array = np.einsum("ia,ab,ib->i", rows.X, covariance, rows.X)
+        x = np.column_stack([rows.X, by_own])
+        found: Array = np.einsum("ia,ab,ib->i", x, covariance, x)
         return found
     from peerstats.model.simulation import fitted_family
 
@@ -232,7 +264,7 @@ def _variance(fit: Fit, rows: Rows, conditional: bool) -> Array:
         part = slice(start, start + BATCH)
         a = own[part].toarray().T
         solved = H.solve(a)
-        d = rows.X[part] - solved.T @ cross
+        d = np.column_stack([rows.X[part] - solved.T @ cross, by_own[part]])
         total[part] += (a * solved).sum(axis=0) + np.einsum("ia,ab,ib->i", d, covariance, d)
     return total
 

@@ -131,3 +131,27 @@ def test_rows_of_several_groups_get_the_share_of_each():
     variance = fitted.varcorr["variance"][0]
     spread = fitted.predict_interval(alone, new_levels="population")["std_error"] ** 2
     assert spread[1] > variance / 4  # of the venue that was not seen
+
+
+@pytest.mark.parametrize("random", ["", " + (1 | site)"])
+def test_intervals_of_a_mean_count_the_uncertainty_of_its_zeros(random):
+    # The mean is (1 - π) e^η; d log(1 - π) = -π dz with z the logit of π.
+    rng = np.random.default_rng(3)
+    site, x = np.repeat(np.arange(20), 15), rng.normal(size=300)
+    mean = np.exp(0.7 + 0.4 * x + 0.3 * rng.normal(size=20)[site])
+    y = np.where(rng.random(300) < 0.3, 0, rng.poisson(mean))
+    data = pd.DataFrame({"y": y, "x": x, "site": site})
+    model = fit("y ~ x" + random, data, "zero_inflated_poisson", zero_formula="~ x")
+    new = data.head(3)
+    solution = model.solution
+    X = np.column_stack([np.ones(3), new["x"]])
+    certain = 1 / (1 + np.exp(-X @ solution.auxiliary))
+    slopes = np.column_stack([X, -certain[:, None] * X])
+    variance = np.einsum("ia,ab,ib->i", slopes, solution.covariance[:4, :4], slopes)
+    found = model.predict_interval(new, conditional=False)
+    np.testing.assert_allclose(found["std_error"], np.sqrt(variance), rtol=1e-5)
+    known = model.predict_interval(new, "link", conditional=False)
+    assert (found["std_error"] > known["std_error"] * 1.01).any()
+    if random:
+        drawn_too = model.predict_interval(new, "population")["std_error"]
+        assert (drawn_too >= 0.99 * found["std_error"]).all()
