@@ -135,14 +135,21 @@ class Eliminated:
                 rest[:, m] -= np.einsum("nk,nk->n", met, a.first)
         return first, rest
 
-    def folded(self, weights: Array | None = None) -> Array | sparse.csr_matrix:
-        """Σ_j G_j'W_j G_j (rest, rest), W_j (levels, K, K) or (K, K); the identity by default."""
-        s = self.structure
-        if weights is None:
-            return self.G.T @ self.G
-        by_pair = weights[s.meetings[0]] if weights.ndim == 3 else weights
-        moved = np.matmul(by_pair, self.pairs[:, :, None])[:, :, 0]
-        return self.G.T @ pair_matrix(s, moved)
+    def folded(self, weights: Array) -> Array:
+        """Σ_j G_j'W_j G_j (rest, rest), one W (K, K) for all levels or one each (levels, K, K)."""
+        if weights.ndim == 2:
+            places = np.argwhere(weights != 0.0)
+            return sum((weights[e, f] * self.grams[e][f] for e, f in places), np.zeros(()))
+        moved = np.einsum("pij,pj->pi", weights[self.structure.meetings[0]], self.pairs)
+        return _dense(self.G.T @ pair_matrix(self.structure, moved))
+
+    @cached_property
+    def grams(self) -> list[list[Array]]:
+        """G_e'G_f (rest, rest) for the effects e, f of the first factor."""
+        parts = [self.G[e :: self.structure.width] for e in range(self.structure.width)]
+        found = [[_dense(a.T @ b) for b in parts[: e + 1]] for e, a in enumerate(parts)]
+        size = range(len(parts))
+        return [[found[e][f] if f <= e else found[f][e].T for f in size] for e in size]
 
     @cached_property
     def level_sums(self) -> list[Array]:
@@ -153,8 +160,7 @@ class Eliminated:
         s, T = self.structure, self.rest_inverse
         first = self.inverses.sum(axis=0) if s.width else np.zeros((0, 0))
         if s.width and s.rest_size:
-            parts = [self.G[e :: s.width] for e in range(s.width)]
-            first = first + np.array([[trace(T, b.T @ a) for b in parts] for a in parts])
+            first = first + [[np.vdot(T, gram) for gram in row] for row in self.grams]
         found = []
         for k, places in enumerate(s.indices):
             if k in s.first:
@@ -187,14 +193,6 @@ def first_block(s: Structure, first: Array, w: Array) -> Array:
         for f in range(e + 1):
             D[:, e, f] = D[:, f, e] = by_level(s, weighted * columns[f])
     return D
-
-
-def trace(T: Array, product: Array | sparse.csr_matrix) -> float:
-    """tr(T P)."""
-    if isinstance(product, np.ndarray):
-        return float((T * product).sum())
-    entries = product.tocoo()
-    return float(T[entries.row, entries.col] @ entries.data)
 
 
 def _invert(D: Array) -> tuple[Array, Array]:

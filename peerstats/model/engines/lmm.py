@@ -8,9 +8,6 @@ on common examples, and its `params` hold variances divided by σ²; the tests c
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
@@ -86,41 +83,25 @@ def _boundary(
 def _search(linear: Linear, start: Array, free: tuple[int, ...]) -> Optimum:
     chosen = list(free)
 
-    def profile(parameters: Array) -> Profile:
+    def at_free(parameters: Array) -> Profile:
         theta = np.zeros(len(start))
         theta[chosen] = parameters
         return linear.at(theta)
 
-    recent = _Recent(profile)
-
     def evaluate(parameters: Array, modes: Array) -> Evaluation:
         try:
-            at = recent.at(parameters)
+            at = at_free(parameters)
         except np.linalg.LinAlgError:
             return Evaluation(value=-np.inf, gradient=np.zeros(len(chosen)), modes=modes)
         return Evaluation(value=at.value, gradient=slopes(linear, at)[0][chosen], modes=modes)
 
     def curvature(parameters: Array, modes: Array) -> Array:
-        return hessian(linear, recent.at(parameters))[np.ix_(chosen, chosen)]
+        return hessian(linear, at_free(parameters))[np.ix_(chosen, chosen)]
 
     structure, w = linear.structure, linear.problem.m
     spread = knowledge(structure, structure.split(start), w)[chosen]
     scale = np.diag(1.0 / np.sqrt(np.maximum(spread, 1.0)))
     return maximise(evaluate, start[chosen], scale, NO_MODES, curvature)
-
-
-@dataclass(slots=True, eq=False)
-class _Recent:
-    """A function of θ that keeps its last value: gradient and Hessian are asked for in turn."""
-
-    find: Callable[[Array], Profile]
-    place: Array = field(default_factory=lambda: np.zeros(0))
-    found: Profile | None = None
-
-    def at(self, parameters: Array) -> Profile:
-        if self.found is None or not np.array_equal(parameters, self.place):
-            self.found, self.place = self.find(parameters), parameters.copy()
-        return self.found
 
 
 def _solution(

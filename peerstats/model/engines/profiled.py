@@ -43,7 +43,7 @@ from peerstats.model.engines.crossproducts import (
     scaled,
     scaled_back,
 )
-from peerstats.model.engines.elimination import Eliminated, trace
+from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.problem import Block, Problem
 from peerstats.model.engines.structure import Structure, lower
 
@@ -95,8 +95,23 @@ class Linear:
         """n, or n - p by REML."""
         return self.n - self.problem.X.shape[1] if self.reml else self.n
 
+    @cached_property
+    def _recent(self) -> dict[bytes, Profile]:
+        return {}
+
     def at(self, theta: Array) -> Profile:
-        """Solve for β, σ and v at one θ; LinAlgError where M is not positive definite."""
+        """Solve for β, σ and v at one θ; LinAlgError where M is not positive definite.
+
+        The last solution is kept: gradient, Hessian and standard errors are asked for in turn.
+        """
+        key = theta.tobytes()
+        if key not in self._recent:
+            found = self._solve(theta)
+            self._recent.clear()
+            self._recent[key] = found
+        return self._recent[key]
+
+    def _solve(self, theta: Array) -> Profile:
         s, known = self.structure, self.products
         p = self.problem.X.shape[1]
         L = s.split(theta)
@@ -126,19 +141,21 @@ class Linear:
 
 def slopes(linear: Linear, at: Profile) -> tuple[Array, Array]:
     """Derivatives in θ of the log-likelihood and of r²."""
-    s, blocks = linear.structure, linear.problem.blocks
+    blocks = linear.problem.blocks
     inner = inverse_sums(linear, at)
-    F = _moved(linear, at) if linear.reml and len(at.beta) else None
-    found, by_r2 = [np.zeros(0)], [np.zeros(0)]
-    for k, (block, places) in enumerate(zip(blocks, s.indices, strict=True)):
-        r2 = -2.0 * at.pull[places].T @ at.v[places]
-        total = linear.df * r2 / at.r2 + 2.0 * inner[k]
-        if F is not None:
-            part = F[places].transpose(1, 0, 2).reshape(block.size, -1)
-            total = total - 2.0 * part @ part.T @ at.L[k]
-        found.append(-0.5 * total[lower(block)])
-        by_r2.append(r2[lower(block)])
-    return np.concatenate(found), np.concatenate(by_r2)
+    by_r2 = _slopes_of_r2(linear.structure, at)
+    if linear.reml and len(at.beta):
+        F = _moved(linear, at)
+        for k, places in enumerate(linear.structure.indices):
+            part = F[places].transpose(1, 0, 2).reshape(blocks[k].size, -1)
+            inner[k] = inner[k] - part @ part.T @ at.L[k]
+    log = np.concatenate([part[lower(block)] for block, part in zip(blocks, inner, strict=True)])
+    return -0.5 * linear.df * by_r2 / at.r2 - log, by_r2
+
+
+def _slopes_of_r2(s: Structure, at: Profile) -> Array:
+    pairs = zip(s.problem.blocks, s.indices, strict=True)
+    return np.concatenate([-2.0 * (at.pull[p].T @ at.v[p])[lower(block)] for block, p in pairs])
 
 
 def _moved(linear: Linear, at: Profile) -> Array:
@@ -199,22 +216,21 @@ def hessian(linear: Linear, at: Profile) -> Array:
     entries = _entries(linear.problem.blocks)
     if s.rest_size and (not _invertible(at.L) or s.rest_size > MOST_SQUARES):
         return np.full((len(entries),) * 2, np.nan)
-    by_r2 = slopes(linear, at)[1]
-    F = _moved(linear, at)
-    turned = np.column_stack([_turn(s, at.L, entry, at.pull) for entry in entries])
-    S_turned = _by_s(linear, at, turned)
+    by_r2 = _slopes_of_r2(s, at)
+    F, gammas = _moved(linear, at), _gammas(s, at.L)
+    S = _blocks_of_s(at, known, s)
+    turned = _turn(s, gammas, at.pull[:, None])[:, :, 0].T
     through = F.T @ turned
-    r2 = 2.0 * (turned.T @ S_turned - through.T @ through)
-    own = [at.pull[places].T @ at.pull[places] for places in s.indices]
-    r2 -= _of_second(entries, own)
-    sums = _level_sums_of_s(linear, at)
-    log = -(_products(linear, at, entries) if s.rest_size else _first_products(at, known, s))
+    r2 = 2.0 * (turned.T @ _by_s(linear, at, S, turned) - through.T @ through)
+    r2 -= _of_second(entries, [at.pull[places].T @ at.pull[places] for places in s.indices])
+    sums = _level_sums_of_s(linear, at, S)
+    log = -_first_products(S, gammas) if S is not None else -_products(linear, at, entries)
     if linear.reml and F.size:
-        ends = [_turn(s, at.L, entry, F) for entry in entries]
-        flat = np.array([end.ravel() for end in ends])
-        moved = np.array([_by_s(linear, at, end).ravel() for end in ends])
-        both = np.array([(F.T @ end).ravel() for end in ends])
-        log += 2.0 * flat @ moved.T - both @ both.T
+        ends = _turn(s, gammas, F)
+        wide = ends.swapaxes(0, 1).reshape(s.q, -1)
+        moved = _by_s(linear, at, S, wide).reshape(s.q, len(entries), -1)
+        both = np.matmul(F.T, ends).reshape(len(entries), -1)
+        log += 2.0 * np.einsum("aqp,qbp->ab", ends, moved) - both @ both.T
         sums = [
             total - np.einsum("lap,lbp->ab", F[places], F[places])
             for total, places in zip(sums, s.indices, strict=True)
@@ -246,55 +262,67 @@ def _of_second(entries: list[Entry], sums: list[Array]) -> Array:
     return found
 
 
-def _turn(s: Structure, L: tuple[Array, ...], entry: Entry, x: Array) -> Array:
-    """Γ_a x: at each level e_i (L'x)_j + L_j x_i."""
-    k, i, j = entry
-    places = s.indices[k]
-    found, here = np.zeros_like(x), x[places]
-    moved = np.multiply.outer(L[k][:, j], here[:, i]).swapaxes(0, 1)
-    moved[:, i] += np.tensordot(here, L[k][:, j], axes=([1], [0]))
-    found[places] = moved
+def _gammas(s: Structure, L: tuple[Array, ...]) -> list[Array]:
+    """Each block's Γ_a of one level, (entries, effects, effects)."""
+    found = []
+    for block, part in zip(s.problem.blocks, L, strict=True):
+        rows, columns = lower(block)
+        gamma = np.zeros((len(rows), block.size, block.size))
+        gamma[range(len(rows)), rows] = part[:, columns].T
+        found.append(gamma + gamma.swapaxes(1, 2))
     return found
 
 
-def _by_s(linear: Linear, at: Profile, x: Array) -> Array:
-    """S x = N x - NΛ H^-1 Λ'N x."""
+def _turn(s: Structure, gammas: list[Array], x: Array) -> Array:
+    """Γ_a x for all entries a and columns of x: (entries, q, columns)."""
+    found = np.zeros((sum(map(len, gammas)), *x.shape))
+    start = 0
+    for gamma, places in zip(gammas, s.indices, strict=True):
+        found[start : start + len(gamma), places] = np.matmul(gamma[:, None], x[places])
+        start += len(gamma)
+    return found
+
+
+def _by_s(linear: Linear, at: Profile, S: Array | None, x: Array) -> Array:
+    """S x = N x - NΛ H^-1 Λ'N x for columns x; S by its blocks where it has no others."""
     s, known = linear.structure, linear.products
+    if S is not None:
+        found: Array = np.matmul(S, x.reshape(len(S), s.width, x.shape[1])).reshape(x.shape)
+        return found
     direct = known.apply(x)
     return direct - known.apply(scaled(s, at.L, at.H.solve(scaled_back(s, at.L, direct))))
 
 
-def _level_sums_of_s(linear: Linear, at: Profile) -> list[Array]:
+def _level_sums_of_s(linear: Linear, at: Profile, S: Array | None) -> list[Array]:
     """For each block the sum over levels of S's diagonal blocks."""
     s = linear.structure
-    if not s.rest_size:
-        total = _blocks_of_s(at, linear.products, s).sum(axis=0)
+    if S is not None:
+        total = S.sum(axis=0)
         return [total[s.spans[k], s.spans[k]] for k in range(len(at.L))]
     inner = inverse_sums(linear, at)
     return [part @ np.linalg.inv(L) for part, L in zip(inner, at.L, strict=True)]
 
 
-def _blocks_of_s(at: Profile, known: Crossproducts, s: Structure) -> Array:
+def _blocks_of_s(at: Profile, known: Crossproducts, s: Structure) -> Array | None:
+    """S's diagonal blocks where there is one factor and it has no other entries."""
+    if s.rest_size:
+        return None
     NL = known.first @ first_factor(s, at.L)
     found: Array = known.first - NL @ at.H.inverses @ NL.swapaxes(1, 2)
     return found
 
 
-def _first_products(at: Profile, known: Crossproducts, s: Structure) -> Array:
+def _first_products(S: Array, gammas: list[Array]) -> Array:
     """tr(S Γ_a S Γ_b) where S has blocks S_j: Σ_j tr(S_j Γ_a S_j Γ_b)."""
-    S = _blocks_of_s(at, known, s)
-    turns = np.array([_gamma(s, at.L, entry) for entry in _entries(s.problem.blocks)])
+    turns = np.zeros((sum(map(len, gammas)), *S.shape[1:]))
+    entry = effect = 0
+    for gamma in gammas:
+        span = slice(effect, effect + gamma.shape[1])
+        turns[entry : entry + len(gamma), span, span] = gamma
+        entry, effect = entry + len(gamma), effect + gamma.shape[1]
     products = np.matmul(S[:, None], turns)
     found: Array = np.tensordot(products, products, axes=([0, 2, 3], [0, 3, 2]))
     return found
-
-
-def _gamma(s: Structure, L: tuple[Array, ...], entry: Entry) -> Array:
-    """Γ_a of one level of the first factor."""
-    k, i, j = entry
-    found = np.zeros((s.width, s.width))
-    found[s.spans[k].start + i, s.spans[k]] = L[k][:, j]
-    return found + found.T
 
 
 def _products(linear: Linear, at: Profile, entries: list[Entry]) -> Array:
@@ -306,16 +334,18 @@ def _products(linear: Linear, at: Profile, entries: list[Entry]) -> Array:
     turned = [_of_rest(s, H, e, A[a], wide.get(a)) for a, e in enumerate(entries)]
     for a, (k, _, _) in enumerate(entries):
         for b, (other, _, _) in enumerate(entries[: a + 1]):
-            total = float((turned[a] * turned[b].T).sum())
+            (here, left), (there, right) = turned[a], turned[b]
+            total = float(np.vdot(left[there], right[here].T))
             if k == other:
                 AB = A[a] @ A[b]
                 total += linear.problem.blocks[k].levels * float(np.trace(AB))
                 total -= float(((AB + AB.T) * H.level_sums[k]).sum())
             if a in wide and b in wide:
-                left, right = wide[a] @ H.inverses, wide[b] @ H.inverses
-                total += float(np.tensordot(left, right, axes=([0, 1, 2], [0, 2, 1])))
-                between = left @ wide[b]
-                total += trace(H.rest_inverse, H.folded(between + between.swapaxes(1, 2)))
+                one, two = wide[a] @ H.inverses, wide[b] @ H.inverses
+                total += float(np.tensordot(one, two, axes=([0, 1, 2], [0, 2, 1])))
+                between = one @ wide[b]
+                folded = H.folded(between + between.swapaxes(1, 2))
+                total += float(np.vdot(H.rest_inverse, folded))
             found[a, b] = found[b, a] = total
     return found
 
@@ -335,13 +365,15 @@ def _widened(s: Structure, k: int, A: Array) -> Array:
     return found
 
 
-def _of_rest(s: Structure, H: Eliminated, entry: Entry, A: Array, wide: Array | None) -> Array:
-    """T J_a."""
+def _of_rest(
+    s: Structure, H: Eliminated, entry: Entry, A: Array, wide: Array | None
+) -> tuple[slice, Array]:
+    """T J_a: the columns that are not zero, and which they are."""
     T = H.rest_inverse
     if wide is not None:
-        folded = H.folded(wide)
-        return T @ (folded if isinstance(folded, np.ndarray) else folded.toarray())
-    found = np.zeros_like(T)
+        return slice(None), T @ H.folded(wide)
     places = s.indices[entry[0]] - s.q1
-    found[:, places] = T[:, places] @ A
-    return found
+    part = slice(int(places[0, 0]), int(places[-1, -1]) + 1)
+    blocks = T[:, part].reshape(len(T), *places.shape)
+    turned = blocks * A[0, 0] if len(A) == 1 else blocks @ A
+    return part, turned.reshape(len(T), -1)
