@@ -11,8 +11,8 @@ sums over the cluster are needed:
 
     M_j = (Σ d d' - c_j s_j s_j') / (1-α),    U_j = (Σ d e - c_j s_j Σ e) / (1-α),    s_j = Σ d.
 
-Independence is α = 0. Nothing of size n_j x n_j is made. A frequency weight f counts a row
-f times.
+Independence is α = 0. Nothing of size n_j x n_j is made, and nothing of the size of X: rows are
+worked through some whole clusters at a time. A frequency weight f counts a row f times.
 
 μ' needs no link of its own: a family's slope r(y) = (y - μ) μ'/v is a line in y, so
 μ'/v = r(1) - r(0).
@@ -32,6 +32,7 @@ from peerstats.model.families import Family
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
+ROWS = 20_000  # of a vector at a time
 BLOCK = 400_000  # numbers of one array in a block of clusters
 LARGE = 64  # rows a cluster from which one matrix product a cluster is the faster way
 LEAST_VARIANCE = 1e-300
@@ -56,8 +57,18 @@ class Clusters:
 
     def sums(self, values: Array) -> Array:
         """Frequency-weighted sums over each cluster's rows."""
-        weighted = values * (self.f if values.ndim == 1 else self.f[:, None])
-        return np.add.reduceat(weighted, self.starts, axis=0)
+        found: Array = np.add.reduceat(values * self.f, self.starts)
+        return found
+
+    def parts(self, numbers: int) -> Iterator[tuple[slice, slice]]:
+        """Some whole clusters at a time and their rows, for arrays of so many numbers a row."""
+        ends = np.append(self.starts[1:], len(self.y))
+        first = 0
+        while first < len(ends):
+            limit = self.starts[first] + max(1, BLOCK // max(1, numbers))
+            last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
+            yield slice(first, last), slice(int(self.starts[first]), int(ends[last - 1]))
+            first = last
 
 
 def sort_rows(
@@ -86,31 +97,34 @@ def sort_rows(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Standardised:
-    """d (n, p) and e (n,) at one β, and the scale φ."""
+    """g (n,), so that d_i = g_i x_i, and e (n,) at one β, and the scale φ."""
 
-    d: Array
+    g: Array
     e: Array
     scale: float
 
 
 def standardise(clusters: Clusters, beta: Array) -> Standardised | None:
-    """Return d and e, or None where a mean leaves its range.
+    """Return g and e, or None where a mean leaves its range.
 
     φ = Σ f m (y-μ)²/v / Σ f m, without a correction for p, as geepack's.
     """
-    family, y, m = clusters.family, clusters.y, clusters.m
-    eta = clusters.X @ beta + clusters.offset
-    ones = np.ones_like(y)
-    kernel, _, _ = family.slopes(y, eta, ones)
-    if not np.isfinite(kernel).all():
-        return None
-    mu = family.inverse(eta)
-    v = np.maximum(family.variance(mu), LEAST_VARIANCE)
-    steep = family.slopes(ones, eta, ones)[1] - family.slopes(np.zeros_like(y), eta, ones)[1]
-    d = clusters.X * (steep * np.sqrt(v * m))[:, None]
-    e = np.sqrt(m / v) * (y - mu)
-    scale = float(clusters.f @ (e * e)) / float(clusters.f @ m)
-    return Standardised(d=d, e=e, scale=scale)
+    family, g, e = clusters.family, np.empty_like(clusters.y), np.empty_like(clusters.y)
+    for start in range(0, len(g), ROWS):
+        rows = slice(start, start + ROWS)
+        y, m = clusters.y[rows], clusters.m[rows]
+        eta = clusters.X[rows] @ beta + clusters.offset[rows]
+        ones = np.ones_like(y)
+        kernel, _, _ = family.slopes(y, eta, ones)
+        if not np.isfinite(kernel).all():
+            return None
+        mu = family.inverse(eta)
+        v = np.maximum(family.variance(mu), LEAST_VARIANCE)
+        steep = family.slopes(ones, eta, ones)[1] - family.slopes(np.zeros_like(y), eta, ones)[1]
+        g[rows] = steep * np.sqrt(v * m)
+        e[rows] = np.sqrt(m / v) * (y - mu)
+    scale = float(clusters.f @ (e * e)) / float(clusters.f @ clusters.m)
+    return Standardised(g=g, e=e, scale=scale)
 
 
 def exchangeable(clusters: Clusters, at: Standardised) -> float:
@@ -139,37 +153,41 @@ class Equations:
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """M_j of some clusters at a time: their slice and an array (k, p, p)."""
-        starts, (n, p) = self.clusters.starts, self.at.d.shape
-        ends = np.append(starts[1:], n)
-        first = 0
-        while first < len(starts):
-            limit = starts[first] + max(1, BLOCK // (p * p))
-            last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
-            group = slice(first, last)
+        for group, rows in self.clusters.parts(self.s.shape[1] ** 2):
             s, c = self.s[group], self.c[group]
             shared = c[:, None, None] * s[:, :, None] * s[:, None, :]
-            yield group, (self._products(group, ends) - shared) / (1.0 - self.alpha)
-            first = last
+            yield group, (self._products(group, rows) - shared) / (1.0 - self.alpha)
 
-    def _products(self, group: slice, ends: Codes) -> Array:
+    def _products(self, group: slice, rows: slice) -> Array:
         """Σ f d d' of each cluster."""
-        starts, d = self.clusters.starts[group], self.at.d
-        weighted = d * self.clusters.f[:, None] if np.ptp(self.clusters.f) else d
-        if (ends[group.stop - 1] - starts[0]) > LARGE * len(starts):
-            return np.stack(
-                [d[a:b].T @ weighted[a:b] for a, b in zip(starts, ends[group], strict=True)]
-            )
-        rows = slice(starts[0], ends[group.stop - 1])
-        outer = d[rows, :, None] * weighted[rows, None, :]
-        return np.add.reduceat(outer, starts - starts[0], axis=0)
+        starts = self.clusters.starts[group] - rows.start
+        d, weighted = _weigh(self.clusters, self.at, rows)
+        if len(d) > LARGE * len(starts):
+            ends = np.append(starts[1:], len(d))
+            return np.stack([d[a:b].T @ weighted[a:b] for a, b in zip(starts, ends, strict=True)])
+        return np.add.reduceat(d[:, :, None] * weighted[:, None, :], starts, axis=0)
+
+
+def _weigh(clusters: Clusters, at: Standardised, rows: slice) -> tuple[Array, Array]:
+    """d and f d of some rows."""
+    d = clusters.X[rows] * at.g[rows, None]
+    return d, d * clusters.f[rows, None]
 
 
 def equations(clusters: Clusters, at: Standardised, alpha: float) -> Equations:
     """Return the estimating equations with working correlation `alpha`."""
     size = clusters.sums(np.ones_like(clusters.y))
     c = alpha / (1.0 + (size - 1.0) * alpha)
-    s = clusters.sums(at.d)
-    U = (clusters.sums(at.d * at.e[:, None]) - (c * clusters.sums(at.e))[:, None] * s) / (1 - alpha)
-    within = at.d.T @ (at.d * clusters.f[:, None])
+    p = clusters.X.shape[1]
+    s, U, within = np.empty((clusters.count, p)), np.empty((clusters.count, p)), np.zeros((p, p))
+    for group, rows in clusters.parts(p):
+        starts = clusters.starts[group] - rows.start
+        d, weighted = _weigh(clusters, at, rows)
+        within += d.T @ weighted
+        s[group] = np.add.reduceat(weighted, starts, axis=0)
+        weighted *= at.e[rows, None]
+        U[group] = np.add.reduceat(weighted, starts, axis=0)
+    U -= (c * clusters.sums(at.e))[:, None] * s
+    U /= 1.0 - alpha
     M = (within - s.T @ (c[:, None] * s)) / (1.0 - alpha)
     return Equations(clusters=clusters, at=at, alpha=alpha, U=U, M=M, s=s, c=c)

@@ -63,7 +63,7 @@ def _step(clusters: Clusters, beta: Array, step: Array) -> tuple[Array, Standard
     """Take the step, or as much of it as stays inside the link's range."""
     for _ in range(HALVINGS):
         trial = standardise(clusters, beta + step)
-        if trial is not None and np.isfinite(trial.d).all() and np.isfinite(trial.e).all():
+        if trial is not None and np.isfinite(trial.g).all() and np.isfinite(trial.e).all():
             return beta + step, trial
         step = 0.5 * step
     return beta, None
