@@ -11,7 +11,9 @@ for random slopes too (Johnson 2014, Methods Ecol Evol 5:944), and σ_e²
     gaussian                  the residual variance
     logit, probit, cloglog    that of the latent variable: π²/3, 1, π²/6
     log link                  log(1 + V(λ)/λ²), λ the mean outcome exp(Xβ̂ + ½ σ_u²) averaged
-                              over the rows; log(1 + 1/λ) for Poisson
+                              over the rows; log(1 + 1/λ) for Poisson. Of counts with a zero
+                              part λ and V are those of all counts, zeros included
+    interval-censored         σ²π²/6, the variance of log T
 
 (Nakagawa & Schielzeth 2013, Methods Ecol Evol 4:133; Nakagawa, Johnson & Schielzeth 2017, J R Soc
 Interface 14:20170213, who take λ from a model without covariates.)
@@ -31,6 +33,11 @@ from peerstats.model.simulation import fitted_family
 
 if TYPE_CHECKING:
     from peerstats.model.result import Fit
+
+NO_VARIANCE = (
+    "a distribution without a variance on the link's scale (Nakagawa et al. 2017 give none), so no "
+    "R². Compare models by AIC, or report the variances themselves."
+)
 
 
 def r_squared(fit: Fit) -> pd.Series:
@@ -72,11 +79,14 @@ def _distribution(fit: Fit, variance: np.ndarray, weights: np.ndarray) -> float:
         return float(fit.solution.dispersion)
     if family.latent_variance is not None:
         return float(family.latent_variance)
+    if family.outcome == "interval":
+        return float(fit.dispersion**2 * np.pi**2 / 6)
     if family.link != "log":
-        raise ModelError(f"{family!r} has no variance on the link's scale, so no R².")
+        raise ModelError(f"{family!r}: {NO_VARIANCE}")
     eta = fitted_link(fit.design, fit.solution, conditional=False) + 0.5 * variance
-    mean = float(weights @ np.exp(eta) / weights.sum())
-    spread = np.asarray(fitted_family(fit).variance(np.full(fit.design.n, mean)))
+    own = fitted_family(fit)
+    mean = float(weights @ own.inverse(eta) / weights.sum())
+    spread = np.asarray(own.variance(np.full(fit.design.n, mean)))
     if not np.isfinite(spread).all():
-        raise ModelError(f"{family!r} has no variance on the link's scale, so no R².")
+        raise ModelError(f"{family!r}: {NO_VARIANCE}")
     return float(np.log1p(float(weights @ spread / weights.sum()) / mean**2))

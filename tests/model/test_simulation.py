@@ -55,3 +55,39 @@ def test_what_cannot_be_drawn_is_refused(herds, public_data):
     half = fit("yn ~ 1 + (1 | ID)", public_data("bacteria").assign(w=0.5), weights="w")
     with pytest.raises(ModelError, match="whole numbers"):
         half.simulate(np.random.default_rng(1))
+
+
+def _tested(rng, site, x, months):
+    """Months since the last test, known to lie between two of 0, 1, 6, 12, 24 and infinity."""
+    edges = np.array([0, 1, 6, 12, 24, np.inf])
+    times = months * np.exp(0.4 * x + 0.5 * rng.normal(size=20)[site]) * rng.weibull(1.5, len(x))
+    at = np.searchsorted(edges, times, side="right")
+    return pd.DataFrame({"low": edges[at - 1], "high": edges[at], "x": x, "site": site})
+
+
+def test_times_are_drawn_into_the_intervals_they_could_have_been_reported_in():
+    rng = np.random.default_rng(6)
+    site, x = np.repeat(np.arange(20), 40), rng.normal(size=800)
+    data = _tested(rng, site, x, 8.0)
+    model = fit("cbind(low, high) ~ x + (1 | site)", data, "interval_censored")
+    drawn = model.simulate(np.random.default_rng(1), 200, effects="modes").to_numpy()
+    for level in range(5):
+        below, upto = model.family.at(np.tile(model.auxiliary, (800, 1))).bounds(
+            np.full(800, float(level)), model.predict(kind="link").to_numpy(), np.ones(800), 1.0
+        )
+        assert np.mean(drawn == level) == pytest.approx(np.mean(upto - below), abs=0.005)
+    assert model.bootstrap(np.random.default_rng(1), 2).failed == 0
+    # A Weibull time: the variance of its log is σ²π²/6.
+    found = model.r_squared()
+    assert found["distribution"] == pytest.approx(model.dispersion**2 * np.pi**2 / 6)
+    assert found["marginal"] < found["conditional"] < 1
+
+
+def test_times_reported_in_overlapping_intervals_cannot_be_drawn():
+    rng = np.random.default_rng(6)
+    site, x = np.repeat(np.arange(20), 10), rng.normal(size=200)
+    data = _tested(rng, site, x, 8.0)
+    data.loc[:20, "low"] = 0.0
+    model = fit("cbind(low, high) ~ x + (1 | site)", data, "interval_censored")
+    with pytest.raises(ModelError, match="overlap or leave gaps"):
+        model.simulate(np.random.default_rng(1))

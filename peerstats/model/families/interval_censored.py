@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gamma
 
-from peerstats.errors import DataError
+from peerstats.errors import DataError, ModelError
 from peerstats.model.families.family import Array, AuxiliarySlopes, Family
 
 LINKS = ("log",)
@@ -122,7 +122,25 @@ def _at(family: Family, ends: Array, psi: Array) -> Family:
         third=lambda y, eta, m: m * _third(logs, psi, y, eta),
         inverse=lambda eta: np.exp(np.clip(eta, -700.0, 700.0)) * gamma(1.0 + sigma),
         bounds=bounds,
+        draw=lambda rng, eta, trials, sd: _draw(ends, rng, eta, sigma),
     )
+
+
+def _draw(ends: Array, rng: np.random.Generator, eta: Array, sigma: Array) -> Array:
+    """Draw T = e^η E^σ, E exponential, and report it in the interval that holds it.
+
+    That is known only where the intervals of the data follow on each other from 0 to infinity.
+    """
+    order = np.argsort(ends[:, 0], kind="stable")
+    low, high = ends[order].T
+    if low[0] != 0 or not np.isinf(high[-1]) or not np.array_equal(low[1:], high[:-1]):
+        raise ModelError(
+            "The intervals of the data overlap or leave gaps, so it is not known in which one a "
+            "new time would have been reported: times can be simulated where intervals follow on "
+            "each other from 0 to infinity."
+        )
+    times = np.exp(eta) * rng.standard_exponential(len(eta)) ** sigma
+    return order[np.searchsorted(low, times, side="right") - 1].astype(np.float64)
 
 
 def _start_line(ends: Array, y: Array) -> Array:
