@@ -9,6 +9,7 @@ Everything that can be refused without data is refused before data are looked at
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, TypedDict, Unpack
@@ -110,7 +111,7 @@ def _fit_design(
     if family.for_outcome is not None:
         family = family.for_outcome(design.levels)
     # One thread: the matrices are narrow, and results do not depend on the machine's cores.
-    with _pools().limit(limits=1):
+    with _one_thread():
         ready = with_penalty(prepare(design, family), penalty)
         check_estimable(ready)
         solution = reported(ready, engine.fit(ready, choices))
@@ -126,6 +127,13 @@ def _fit_design(
         solution=solution,
         penalty=penalty,
     )
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    # Setting what is set already takes longer than looking.
+    pools = _pools()
+    several = any(pool.num_threads > 1 for pool in pools.lib_controllers)
+    return pools.limit(limits=1) if several else nullcontext()
 
 
 @cache

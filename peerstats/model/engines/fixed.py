@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
+from scipy.linalg import lapack
 
 from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
@@ -167,13 +167,14 @@ def _at(problem: Problem, beta: Array) -> tuple[float, Array, Array]:
 
 def _solve(matrix: Array, vector: Array) -> Array | None:
     """Solve in the scale of the diagonal; None when the matrix is not positive definite."""
-    diagonal = np.sqrt(np.diag(matrix))
-    if not np.isfinite(diagonal).all() or np.any(diagonal <= 0):
+    if not len(vector):
+        return vector
+    diagonal = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
+    if not 0.0 < diagonal.min(initial=1.0) <= diagonal.max(initial=1.0) < np.inf:
         return None
-    try:
-        factor = linalg.cho_factor(matrix / np.outer(diagonal, diagonal))
-    except linalg.LinAlgError:
+    # LAPACK itself: scipy's wrappers take longer than the factor of a small matrix.
+    factor, failed = lapack.dpotrf(matrix / (diagonal[:, None] * diagonal))
+    if failed or factor.diagonal().min(initial=1.0) < 1e-7:
         return None
-    if np.diag(factor[0]).min(initial=1.0) < 1e-7:
-        return None
-    return linalg.cho_solve(factor, vector / diagonal) / diagonal
+    found: Array = lapack.dpotrs(factor, vector / diagonal)[0] / diagonal
+    return found

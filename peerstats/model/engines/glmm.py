@@ -25,7 +25,7 @@ from peerstats.model.engines.evaluation import Evaluation, Likelihood
 from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
 from peerstats.model.engines.onefactor import OneFactor
-from peerstats.model.engines.optimise import Hessian, Optimum, maximise
+from peerstats.model.engines.optimise import Hessian, Optimum, compared, maximise
 from peerstats.model.engines.penalised import Penalised
 from peerstats.model.engines.problem import Problem
 
@@ -55,6 +55,8 @@ class _Search:
         return self.problem.X.shape[1]
 
     def split(self, parameters: Array) -> tuple[Array, Array]:
+        if len(self.free) == len(self.problem.sizes):
+            return parameters[: self.p], parameters[self.p :]
         tau = np.zeros(len(self.problem.sizes))
         tau[list(self.free)] = parameters[self.p :]
         return parameters[: self.p], tau
@@ -62,6 +64,8 @@ class _Search:
     def evaluate(self, parameters: Array, modes: Array) -> Evaluation:
         beta, tau = self.split(parameters)
         found = self.likelihood.evaluate(beta, tau, modes)
+        if len(self.free) == len(tau):
+            return found
         gradient = found.gradient[self.places]
         return Evaluation(value=found.value, gradient=gradient, modes=found.modes)
 
@@ -76,6 +80,8 @@ class _Search:
         whole, places = hessian_of(self.likelihood) if self.exact else None, self.places
         if whole is None:
             return None
+        if len(self.free) == len(self.problem.sizes):
+            return lambda parameters, modes: whole(*self.split(parameters), modes)
 
         def part(parameters: Array, modes: Array) -> Array:
             return whole(*self.split(parameters), modes)[np.ix_(places, places)]
@@ -118,7 +124,9 @@ def fit_glmm(ready: Prepared, nodes: int) -> Solution:
     everything = tuple(range(len(problem.sizes)))
     search = _Search(problem=problem, likelihood=likelihood, fixed=ready.fixed, free=everything)
     optimum, retried = _with_second_try(search)
+    restart = optimum.restart
     search, optimum = _boundary(search, optimum)
+    optimum = replace(optimum, restart=restart)
     return _solution(ready.design, search, optimum, retried)
 
 
@@ -132,8 +140,9 @@ def _with_second_try(search: _Search) -> tuple[Optimum, bool]:
     # A variance that ran off may have passed a better maximum on its way.
     margin = 1e-6 if runaway else -1e-6
     better = second.evaluation.value > first.evaluation.value + margin
-    kept = second if better and (second.reached or not first.reached) else first
-    return kept, kept is second or not first.reached
+    if better and (second.reached or not first.reached):
+        return compared(second, first, search.p), True
+    return compared(first, second, search.p), not first.reached
 
 
 def _incredible(search: _Search, optimum: Optimum) -> bool:
@@ -284,6 +293,7 @@ def _convergence(search: _Search, optimum: Optimum, sds: Array, retried: bool) -
         converged=optimum.reached,
         gradient=optimum.gradient,
         min_eigenvalue=optimum.min_eigenvalue,
+        restart=optimum.restart,
         singular=singular,
         iterations=optimum.iterations,
         messages=tuple(messages),

@@ -48,7 +48,7 @@ from peerstats.model.engines.onefactor_curvature import (
     laplace_curvature,
     sums_of_columns,
 )
-from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.problem import Problem, some_groups
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -65,7 +65,8 @@ class _Memory:
     A search asks for the Hessian where it has just asked for the value, and goes on from there.
     """
 
-    parameters: Array = field(default_factory=lambda: np.zeros(0))
+    beta: Array = field(default_factory=lambda: np.zeros(0))
+    tau: Array = field(default_factory=lambda: np.zeros(0))
     modes: Array | None = None
     peak: Peak | None = None  # of few rows only; for many it is made again
     moves: Array | None = None  # dv/d(β, τ), (p + 1, groups)
@@ -85,18 +86,25 @@ class OneFactor:
         slices = list(_group_blocks(self.problem, BLOCK))
         if len(slices) == 1:
             return ((slice(None), replace(self, problem=replace(self.problem, constant=0.0))),)
-        return tuple((part, replace(self, problem=_part(self.problem, part))) for part in slices)
+        return tuple(
+            (part, replace(self, problem=some_groups(self.problem, part))) for part in slices
+        )
 
     def evaluate(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
         """Return log-likelihood, gradient in (β, τ) and modes."""
         start = self._expected(beta, tau, modes)
+        if len(self.parts) == 1:
+            only, peak = self.parts[0][1]._evaluate(beta, tau, start)
+            only = replace(only, value=only.value + self.problem.constant)
+            self._remember(beta, tau, only.modes, peak)
+            return only
         found = [part._evaluate(beta, tau, start[groups]) for groups, part in self.parts]
         result = Evaluation(
             value=sum(each.value for each, _ in found) + self.problem.constant,
             gradient=np.sum([each.gradient for each, _ in found], axis=0),
             modes=np.concatenate([each.modes for each, _ in found]),
         )
-        self._remember(beta, tau, result.modes, found[0][1] if len(found) == 1 else None)
+        self._remember(beta, tau, result.modes, None)
         return result
 
     def hessian(self, beta: Array, tau: Array, modes: Array) -> Array:
@@ -104,22 +112,26 @@ class OneFactor:
         if self._memory.modes is not modes:
             self._remember(beta, tau, modes, None)
         peak = self._memory.peak
-        found = [part._curvature(beta, tau, modes[groups], peak) for groups, part in self.parts]
+        if len(self.parts) == 1:
+            only, self._memory.moves = self.parts[0][1]._curvature(beta, tau, modes, peak)
+            return only
+        found = [part._curvature(beta, tau, modes[groups], None) for groups, part in self.parts]
         self._memory.moves = np.concatenate([moves for _, moves in found], axis=1)
         total: Array = np.sum([each for each, _ in found], axis=0)
         return total
 
     def _remember(self, beta: Array, tau: Array, modes: Array, peak: Peak | None) -> None:
-        self._memory.parameters = np.append(beta, tau)
-        self._memory.modes, self._memory.peak = modes, peak
+        last = self._memory
+        last.beta, last.tau, last.modes, last.peak = beta, tau, modes, peak
 
     def _expected(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Where the modes are to be expected, going on from the last place."""
         last = self._memory
         if last.moves is None or last.modes is not modes:
             return modes
-        expected: Array = modes + (np.append(beta, tau) - last.parameters) @ last.moves
-        return expected
+        p = len(beta)
+        expected: Array = modes + (beta - last.beta) @ last.moves[:p]
+        return expected + (tau - last.tau) @ last.moves[p:]
 
     def _evaluate(self, beta: Array, tau: Array, modes: Array) -> tuple[Evaluation, Peak | None]:
         problem = self.problem
@@ -196,6 +208,9 @@ class OneFactor:
 
     def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Conditional standard deviations of v."""
+        if self._memory.modes is modes and self._memory.peak is not None:
+            found: Array = self._memory.peak.H**-0.5
+            return found
         return np.concatenate(
             [part._mode_sds(beta, tau, modes[groups]) for groups, part in self.parts]
         )
@@ -246,8 +261,10 @@ class NodeSums:
 
 
 def _assemble(model: OneFactor, at: Modes, fixed: Array, peak: Peak) -> Evaluation:
+    if model.nodes == 1:
+        return _at_mode(model.problem, at, peak)
     problem, tau = model.problem, peak.tau
-    sums = _at_mode(at) if model.nodes == 1 else _at_nodes(model, at, fixed, tau)
+    sums = _at_nodes(model, at, fixed, tau)
     alpha = sums.kappa * tau * tau / at.H
     t = (sums.c1 - 0.5 * alpha * tau * peak.third_sum) / at.H
     code = problem.codes[0]
@@ -260,19 +277,23 @@ def _assemble(model: OneFactor, at: Modes, fixed: Array, peak: Peak) -> Evaluati
     )
     return Evaluation(
         value=float(sums.value.sum()),
-        gradient=np.append(rows @ problem.X, by_tau.sum()),
+        gradient=np.array([*(rows @ problem.X), by_tau.sum()]),
         modes=at.v,
     )
 
 
-def _at_mode(at: Modes) -> NodeSums:
-    """One node: the mode itself."""
-    return NodeSums(
-        value=at.h - 0.5 * np.log(at.H),
-        r_bar=at.r,
-        z_r=at.v * at.r_sum,
-        c1=np.zeros_like(at.v),
-        kappa=np.ones_like(at.v),
+def _at_mode(problem: Problem, at: Modes, peak: Peak) -> Evaluation:
+    """One node, the mode itself: r̄ = r, c1 = 0 and κ = 1."""
+    tau, code, H = peak.tau, problem.codes[0], at.H
+    alpha = (0.5 * tau * tau) / H
+    half = alpha * peak.third_sum
+    t = -tau * half / H
+    rows = at.r - alpha.take(code) * peak.third - (tau * t).take(code) * at.w
+    by_tau = at.v @ (at.r_sum - half) + t @ (at.r_sum - tau * at.v * at.w_sum)
+    return Evaluation(
+        value=float(at.h.sum() - 0.5 * np.log(H).sum()),
+        gradient=np.array([*(rows @ problem.X), by_tau - tau * (at.w_sum / H).sum()]),
+        modes=at.v,
     )
 
 
@@ -297,24 +318,6 @@ def _group_blocks(problem: Problem, rows: int) -> Iterator[slice]:
         last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
         yield slice(first, last)
         first = last
-
-
-def _part(problem: Problem, groups: slice) -> Problem:
-    """Some groups alone; rows are views."""
-    starts = problem.starts[groups]
-    end = problem.starts[groups.stop] if groups.stop < len(problem.starts) else problem.n
-    rows = slice(starts[0], end)
-    return replace(
-        problem,
-        X=problem.X[rows],
-        y=problem.y[rows],
-        m=problem.m[rows],
-        offset=problem.offset[rows],
-        codes=(problem.codes[0][rows] - groups.start,),
-        sizes=(len(starts),),
-        starts=starts - starts[0],
-        constant=0.0,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

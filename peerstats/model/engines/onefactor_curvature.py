@@ -82,56 +82,32 @@ def gram(columns: Array, weight: Array) -> Array:
 def laplace_curvature(problem: Problem, at: Peak) -> tuple[Array, Array]:
     """Return d²L in (β, τ), (p + 1, p + 1), and the modes' derivatives dv, (p + 1, groups)."""
     columns = np.ascontiguousarray(problem.X.T)
-    tau, H, p = at.tau, at.H, len(columns)
-    M = tau * tau / at.H
+    tau, H, p, code = at.tau, at.H, len(columns), problem.codes[0]
+    M = tau * tau / H
     MT = M * at.third_sum
     bend = fourth(problem, at.eta)
     of_w, of_third, of_bend = (
         sums_of_columns(columns, rows, problem.starts) for rows in (at.w, at.third, bend)
     )
-    direct = np.zeros((p + 1, len(H)))  # ∂η without x
-    direct[p] = at.v
-    score = at.w_sum * direct
-    score[:p] += of_w  # Σ W_i ∂η_i
+    score = np.concatenate([of_w, (at.w_sum * at.v)[None]])  # Σ W_i ∂η_i
     dv = -tau * score
     dv[p] += at.r_sum
     dv /= H
     b = tau * dv
     b[p] += at.v
-    dW = at.third_sum * b
+    dW, dR = at.third_sum * b, -at.w_sum * b
     dW[:p] += of_third
-    dR = -at.w_sum * b
     dR[:p] -= of_w
-    total = _log_determinant(at, dW, (MT / H) * (dv + tau * dR))
-    # Σ ω dη dη' without its part in X alone: b'(Ωx + Ω b/2) and its transpose.
-    half = 0.5 * (M * (_sum(problem, bend) - MT * at.third_sum)) * b
-    half[:p] += M * of_bend - MT * M * of_third
-    cross = half @ b.T
-    total += cross + cross.T
-    # Σ W ∂η ∂η' - H dv dv', without its part in X alone.
-    total *= -0.5
-    total += (H * dv) @ dv.T
-    total[p, :p] -= of_w @ at.v
-    total[:p, p] -= of_w @ at.v
-    total[p, p] -= at.w_sum @ (at.v * at.v)
-    code = problem.codes[0]
-    rows = at.w + 0.5 * (M.take(code) * bend - (MT * M).take(code) * at.third)
-    total[:p, :p] -= gram(columns, rows)
+    # Σ ω dη dη' without its part in X alone is `low` and its transpose; so is all that has e.
+    half = (0.5 * M * (np.add.reduceat(bend, problem.starts) - MT * at.third_sum)) * b
+    half[:p] += M * (of_bend - MT * of_third)
+    low: Array = half @ b.T
+    direct = score @ at.v  # Σ W_i ∂η_i ∂η_i' in the row of τ
+    low[p] += 2.0 * direct + dW @ (2.0 * tau / H**2) + (dv + tau * dR) @ (MT / H)
+    low[p, p] += float((at.w_sum * (2.0 - H) / H**2).sum()) - direct[p]
+    # M² dW dW'/2 + H dv dv' at once.
+    squares = np.concatenate([(np.sqrt(0.5) * M) * dW, np.sqrt(H) * dv], axis=1)
+    total: Array = squares @ squares.T - 0.5 * (low + low.T)
+    above, below = (0.5 * M).take(code), (0.5 * M * MT).take(code)
+    total[:p, :p] -= gram(columns, at.w + above * bend - below * at.third)
     return total, dv
-
-
-def _sum(problem: Problem, rows: Array) -> Array:
-    found: Array = np.add.reduceat(rows, problem.starts)
-    return found
-
-
-def _log_determinant(at: Peak, dW: Array, more: Array) -> Array:
-    """-M² dW dW' + e c' + c e' + 2W (1 - τ²W)/H² e e', summed over groups."""
-    tau, H = at.tau, at.H
-    M = tau * tau / H
-    total = -((M * M) * dW) @ dW.T
-    c = dW @ (2.0 * tau / H**2) + more.sum(axis=1)
-    total[-1] += c
-    total[:, -1] += c
-    total[-1, -1] += float((2.0 * at.w_sum * (1.0 - tau * tau * at.w_sum) / H**2).sum())
-    return total

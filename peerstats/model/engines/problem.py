@@ -8,6 +8,7 @@ weight (McCullagh & Nelder 1989, 4.1). The terms without η are added up once ov
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,24 @@ class Problem:
     def n(self) -> int:
         """Rows after summing equal ones."""
         return len(self.y)
+
+
+def some_groups(problem: Problem, groups: slice) -> Problem:
+    """Return some groups of a problem with one grouping factor; rows are views."""
+    starts = problem.starts[groups]
+    end = problem.starts[groups.stop] if groups.stop < len(problem.starts) else problem.n
+    rows = slice(starts[0], end)
+    return replace(
+        problem,
+        X=problem.X[rows],
+        y=problem.y[rows],
+        m=problem.m[rows],
+        offset=problem.offset[rows],
+        codes=(problem.codes[0][rows] - groups.start,),
+        sizes=(len(starts),),
+        starts=starts - starts[0],
+        constant=0.0,
+    )
 
 
 def is_general(design: Design, family: Family) -> bool:
@@ -197,7 +216,7 @@ def collapse(rows: Rows) -> Rows:
     """
     n = len(rows.y)
     step = max(1, n // PROBE)
-    if _distinct(rows, slice(None, None, step)) > 0.9 and n > 4 * PROBE:
+    if n > 4 * PROBE and _distinct(rows, slice(None, None, step)) > 0.9:
         return rows.sorted()
     key = _projection(rows)
     order = np.lexsort((key, *rows.codes[::-1]))
@@ -223,11 +242,16 @@ def collapse(rows: Rows) -> Rows:
 def _projection(rows: Rows) -> Array:
     # Fixed multipliers: the result does not depend on a seed. Column by column, so that equal
     # rows give equal sums whatever blocks a matrix product would use.
-    multipliers = np.random.default_rng(20240229).uniform(1.0, 2.0, _width(rows) + 1)
+    multipliers = _multipliers(_width(rows) + 1)
     key = rows.offset * multipliers[-1]
     for column, multiplier in zip((*rows.X.T, *rows.more.T), multipliers, strict=False):
         key = key + column * multiplier
     return key
+
+
+@cache
+def _multipliers(count: int) -> Array:
+    return np.random.default_rng(20240229).uniform(1.0, 2.0, count)
 
 
 def _width(rows: Rows) -> int:
