@@ -12,11 +12,13 @@ from peerstats.inference.method import Method
 from peerstats.inference.modified_poisson import MODIFIED_POISSON_CR2
 from peerstats.inference.parametric_bootstrap import BARTLETT, PARAMETRIC_BOOTSTRAP
 from peerstats.inference.penalised import PENALISED_LRT, PENALISED_WALD
+from peerstats.inference.permutation import PERMUTATION
 from peerstats.inference.site_fixed import SITE_FIXED
 from peerstats.inference.site_slopes import SITE_SLOPES
 from peerstats.inference.small_sample import KENWARD_ROGER, SATTERTHWAITE
 from peerstats.inference.two_stage import TWO_STAGE
 from peerstats.inference.wald import WALD_BETWEEN_WITHIN, WALD_T, WALD_Z
+from peerstats.inference.wild_bootstrap import WILD_BOOTSTRAP
 
 METHODS: Mapping[str, Method] = {
     method.name: method
@@ -35,6 +37,8 @@ METHODS: Mapping[str, Method] = {
         SATTERTHWAITE,
         GEE_CR2,
         MODIFIED_POISSON_CR2,
+        PERMUTATION,
+        WILD_BOOTSTRAP,
         EXACT,
         EXACT_MID_P,
         WALD_BETWEEN_WITHIN,
