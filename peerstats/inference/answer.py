@@ -47,7 +47,12 @@ def method_of(name: str, words: str, answer: Callable[[Question, int], Estimate]
 
 
 def t_row(question: Question, position: int, value: float, error: float, df: float) -> Estimate:
-    """Return the row of an estimate against t with `df` degrees of freedom (inf: normal)."""
+    """Return the row of an estimate against t with `df` degrees of freedom (inf: normal).
+
+    Raises ModelError for a standard error of zero: nothing is left to judge the estimate by.
+    """
+    if not error > 0.0:
+        raise ModelError("nothing varies beyond the estimate, so it has no standard error")
     half, statistic = quantile(df, question.alpha) * error, value / error
     return Estimate(
         term=question.fit.design.names[position],

@@ -20,6 +20,8 @@ FEW_FOR_VARIANCE = 5  # groups below which a between-group variance is no findin
 # tests of true nulls at the 5 % level reject clearly more often than that.
 FEW_FOR_CLUSTERED = 12
 FEW_FOR_SITE_LEVEL = 30
+# Methods whose standard error is as good as the between-site variance, by the words they begin with.
+BY_VARIANCE = ("Wald", "likelihood ratio test")
 AT_ZERO = 1e-4  # standard deviation, in units of the residual one, that counts as zero (as in lme4)
 
 
@@ -90,24 +92,26 @@ def _about_coefficients(question: Question, rows: list[Estimate]) -> Iterator[Re
             continue  # nothing to say of an intercept
         if row.reason:
             yield Remark(about=row.term, sort="no_p_value", sentence=f"{row.reason}.")
-        for sentence in _few_sites(question, position, top, refused=bool(row.reason)):
+        for sentence in _few_sites(question, position, top, row):
             yield Remark(about=row.term, sort="warning", sentence=sentence)
 
 
-def _few_sites(question: Question, position: int, top: Level, *, refused: bool) -> Iterator[str]:
+def _few_sites(question: Question, position: int, top: Level, row: Estimate) -> Iterator[str]:
     kind, noun = question.kinds[position], top.noun
     if question.is_site_effect(position):
         return
     if kind.only_one:
         yield f"It varies inside a single {noun} only and is judged like a {noun}-level covariate."
     fixed = not top.random and question.models(0)
+    if not row.method.startswith(BY_VARIANCE):
+        return
     if kind.variation == "clustered" and top.count < FEW_FOR_CLUSTERED and not fixed:
         yield (
             f"Its values cluster in {noun}s, and with {top.count} {noun}s its interval may be "
             "too narrow."
         )
     few_levels = kind.variation == "constant" and top.count < FEW_FOR_SITE_LEVEL
-    if few_levels and not refused:
+    if few_levels:
         yield (
             f"It is constant within every {noun}, and with {top.count} {noun}s its interval may "
             "be too narrow."

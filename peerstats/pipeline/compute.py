@@ -187,7 +187,7 @@ def request_of(section: ModelSection, analysis: Analysis, codebook: Codebook) ->
     exposure = codebook.fields.get(section.exposure)
     by = lower_first(exposure.label) if exposure else section.exposure
     shared = ("key", "exposure", "modifiers", "random", "family", "link", "method", "nodes",
-              "if_not_estimable", "question")  # fmt: skip
+              "if_not_estimable", "question", "inference", "inference_reason")  # fmt: skip
     return ModelRequest(
         title=section.title or f"{label or field.label} by {by}",
         outcome=_relabelled(field, label),

@@ -15,6 +15,7 @@ from peerstats.data.synthetic import PROFILES as SYNTHETIC
 from peerstats.disclosure import PROFILES
 from peerstats.errors import PeerstatsError, Problem, UsageError, did_you_mean
 from peerstats.figures import FIGURES
+from peerstats.inference.methods import METHODS as INFERENCE
 from peerstats.model.families import FAMILIES
 from peerstats.model.formula import Formula, parse_formula
 from peerstats.render import FORMATS
@@ -46,6 +47,7 @@ FIGURE_NEEDS = {
 FIGURE_DRAWS = {"missingness": "missingness", "distributions": "baseline"}
 
 Found = Iterator[tuple[Path, str]]
+OTHER_MEASURES = {"modified_poisson_cr2": 'give the model family = "poisson" instead'}
 
 
 def check_names(draft: Draft, codebook: Codebook | None) -> list[Problem]:
@@ -143,6 +145,18 @@ def _report(analysis: Analysis) -> Found:
         )
 
 
+def _inference(where: Path, model: ModelSection) -> Found:
+    place = (*where, "inference")
+    yield from _one_of(place, "inference method", model.inference, ("default", *INFERENCE))
+    if model.inference in OTHER_MEASURES:
+        yield (
+            place,
+            f"'{model.inference}' estimates another measure; {OTHER_MEASURES[model.inference]}",
+        )
+    if model.inference != "default" and not model.inference_reason:
+        yield place, "say why this method is shown beside the rule's, in 'inference_reason'"
+
+
 def _model(where: Path, model: ModelSection, analysis: Analysis, codebook: Codebook) -> Found:
     yield from _one_of((*where, "family"), "family", model.family, FAMILIES)
     if model.link and model.family in FAMILIES:
@@ -155,6 +169,7 @@ def _model(where: Path, model: ModelSection, analysis: Analysis, codebook: Codeb
             "file cannot name; fit it from Python with peerstats.fit",
         )
     yield from _one_of((*where, "method"), "method", model.method, METHODS)
+    yield from _inference(where, model)
     outcome = outcome_variable(analysis, model.outcome)
     if outcome == model.outcome and outcome not in codebook.fields and outcome != UNREAD:
         keys = [o.key for o in analysis.outcomes]

@@ -9,7 +9,7 @@ from peerstats.report.words import estimation, joined, listed, regression, sente
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock
 from peerstats.results.results import Clearance, FitRecord
-from peerstats.results.text import LEVEL, Cell, Fact, as_noun, lower_first, number
+from peerstats.results.text import LEVEL, Cell, Fact, as_noun, as_reason, lower_first, number
 
 DESCRIPTIVE = (
     "Categorical variables are described by counts and percentages of the women who answered, "
@@ -94,9 +94,11 @@ def _inference(block: ModelBlock) -> Cell:
         return ()
     each = "; ".join(f"{method} for {listed(names)}" for method, names in methods.items())
     words = next(iter(methods)) if len(methods) == 1 else each
-    return (
-        f"Intervals ({LEVEL}) and tests: {sentence(words)} {VARIANCES if block.factors else ''}",
-    )
+    also = ""
+    if block.also:
+        also = f"Shown beside it: {block.also.name}, because {as_reason(block.also.reason)}. "
+    variances = VARIANCES if block.factors else ""
+    return (f"Intervals ({LEVEL}) and tests: {sentence(words)} {also}{variances}",)
 
 
 def _crude(block: ModelBlock) -> Cell:

@@ -162,6 +162,15 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Also:
+    """A method the analysis asks for beside the rule's; its numbers stand under M.V.L.also."""
+
+    name: str  # in the words of a methods section
+    reason: str
+    methods: tuple[tuple[str, str], ...]  # (variable, method in words or why it has none)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelBlock:
     """Univariable and multivariable estimates; M.n, M.events, M.loglik, and for factor F
 
@@ -179,6 +188,7 @@ class ModelBlock:
     fits: tuple[str, ...]  # keys of every fit shown
     marks: tuple[Mark, ...] = ()
     inference: tuple[tuple[str, str], ...] = ()  # (variable, method in words)
+    also: Also | None = None
     question: str = ""  # what a refused model would have answered
 
 

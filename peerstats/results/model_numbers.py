@@ -75,6 +75,7 @@ class Fitted:
     key: str
     fit: Fit
     estimates: Estimates
+    also: Estimates | None = None  # by the method that the analysis asks for beside the rule's
     between: Estimates | None = (
         None  # variances of the grouping factors, where the table shows them
     )
@@ -133,33 +134,45 @@ class _Behind:
 def term_numbers(
     model: str, fitted: Fitted, rows: TermRows, women: Women, effect: Effect | None
 ) -> Iterator[Number]:
-    """Yield measure, interval and p-value of a term's levels; nothing for what was refused."""
-    estimates = effect.measure(fitted.fit, fitted.estimates) if effect else fitted.estimates
-    found = {row.term: row for row in estimates.rows()}
+    """Yield measure, interval and p-value of a term's levels; of what was refused the interval."""
     behind = _Behind(
         fit=fitted.key,
         basis=women.smallest(rows.cells),
         sensitive=women.sensitivity(rows.variables),
     )
-    measure = measure_key(effect)
-    style = "ratio" if MEASURES[measure].ratio else "decimal2"
-    for level in rows.term.levels:
-        row = found.get(level.term) if level.term else None
-        if row is None or row.reason:
+    for place, estimates in ((("",), fitted.estimates), (("also",), fitted.also)):
+        if estimates is None:
             continue
-        base = level_base(model, rows, level)
-        ends = (f"{base}.low", f"{base}.high")
-        yield from _with_interval((f"{base}.{measure}", *ends), "estimate", row, style, behind)
-        yield Number(
-            address=f"{base}.p",
-            kind="p_value",
-            scale="none",
-            value=row.p_value,
-            format="p",
-            fit=behind.fit,
-            basis=behind.basis,
-            sensitive=behind.sensitive,
+        shown = effect.measure(fitted.fit, estimates) if effect else estimates
+        found = {row.term: row for row in shown.rows()}
+        for level in rows.term.levels:
+            if level.term in found:
+                base = ".".join([level_base(model, rows, level), *filter(None, place)])
+                yield from _level_numbers(base, found[level.term], measure_key(effect), behind)
+
+
+def _level_numbers(base: str, row: Estimate, measure: Measure, behind: _Behind) -> Iterator[Number]:
+    """A refused coefficient has an interval, where it has one, and neither estimate nor p."""
+    style = "ratio" if MEASURES[measure].ratio else "decimal2"
+    numbers = tuple(
+        _with_interval(
+            (f"{base}.{measure}", f"{base}.low", f"{base}.high"), "estimate", row, style, behind
         )
+    )
+    if row.reason:
+        yield from (n for n in numbers[1:] if not math.isnan(n.value))
+        return
+    yield from numbers
+    yield Number(
+        address=f"{base}.p",
+        kind="p_value",
+        scale="none",
+        value=row.p_value,
+        format="p",
+        fit=behind.fit,
+        basis=behind.basis,
+        sensitive=behind.sensitive,
+    )
 
 
 def _with_interval(

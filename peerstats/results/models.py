@@ -18,11 +18,12 @@ from peerstats.data.sample import Sample
 from peerstats.effects import EFFECTS, headline
 from peerstats.errors import ModelError
 from peerstats.inference.estimates import Estimates
+from peerstats.inference.methods import METHODS
 from peerstats.inference.rule import infer
 from peerstats.model.families import find_family
 from peerstats.model.fit import Fit, fit
 from peerstats.model.formula import parse_formula
-from peerstats.results.blocks import Item, Mark, ModelBlock
+from peerstats.results.blocks import Also, Item, Mark, ModelBlock, Term
 from peerstats.results.counting import distinct
 from peerstats.results.model_marks import cluster_marks, design_marks, marks_of, methods_of
 from peerstats.results.model_numbers import (
@@ -46,7 +47,8 @@ class ModelRequest:
     """What one model asks: outcome, exposure, what is adjusted for and why, and the sites.
 
     `covariates` pairs each term with its reason; `modifiers` are variables whose product with the
-    exposure enters the adjusted model. `random` is in lme4 notation, "" for none. With
+    exposure enters the adjusted model. `random` is in lme4 notation, "" for none. `inference` names
+    a method to be shown beside that of the rule, for the adjusted model, and its reason. With
     `if_not_estimable` "stop" a model that fails raises ModelError; with "report" the block says so
     and has no numbers of that fit.
     """
@@ -64,6 +66,8 @@ class ModelRequest:
     nodes: int = 25
     if_not_estimable: Literal["stop", "report"] = "stop"
     question: str = ""
+    inference: str = "default"
+    inference_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,6 +83,7 @@ class ModelAnswer:
     fit: Fit | None
     estimates: Estimates | None
     women: pd.Series | None
+    sites: pd.Series | None = None  # of each row that was given to the fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,6 +127,7 @@ def model_results(
         fit=adjusted.fit if adjusted else None,
         estimates=adjusted.estimates if adjusted else None,
         women=_persons(case),
+        sites=case.sites,
     )
 
 
@@ -242,10 +248,12 @@ def _attempt(case: _Case, key: str, text: str) -> Fitted | Mark:
             )
         return Mark(where=key, sort="not_converged", sentence=sentence)
     estimates = infer(fitted, sites=case.sites)
+    other = key == request.key and request.inference != "default"
+    also = infer(fitted, sites=case.sites, rule=request.inference) if other else None
     # The table shows the random part of the null and the adjusted model only.
     shown = key in (request.key, address(request.key, "null"))
     between = EFFECTS["variance"].measure(fitted, estimates) if shown else None
-    return Fitted(key=key, fit=fitted, estimates=estimates, between=between)
+    return Fitted(key=key, fit=fitted, estimates=estimates, also=also, between=between)
 
 
 def _refuse_empty_cells(case: _Case) -> None:
@@ -314,7 +322,16 @@ def _block(case: _Case, fitted: Mapping[str, Fitted], failed: tuple[Mark, ...]) 
         fits=tuple(fitted),
         marks=tuple(dict.fromkeys((*failed, *ignored, *design, *shown))),
         inference=methods_of(adjusted.estimates, terms) if adjusted else (),
+        also=_also(request, adjusted.also, terms) if adjusted and adjusted.also else None,
         question=request.question,
+    )
+
+
+def _also(request: ModelRequest, chosen: Estimates, terms: tuple[Term, ...]) -> Also:
+    return Also(
+        name=METHODS[request.inference].words,
+        reason=request.inference_reason,
+        methods=methods_of(chosen, terms),
     )
 
 

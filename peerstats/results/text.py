@@ -98,7 +98,13 @@ def with_spread(results: Results, at: str, low: str, high: str) -> Cell:
 
 
 def estimate(results: Results, base: str, measure: str) -> Cell:
-    """The measure of a model's term with its interval (addresses base.or, base.low, base.high)."""
+    """The measure of a model's term with its interval (addresses base.or, base.low, base.high).
+
+    A term that the number of sites cannot test has its interval only.
+    """
+    at, low, high = f"{base}.{measure}", f"{base}.low", f"{base}.high"
+    if not results.has(at) and shown(results, low) and shown(results, high):
+        return (*ABSENT, f"{NBSP}(", *spread(results, low, high), ")")
     return with_spread(results, f"{base}.{measure}", f"{base}.low", f"{base}.high")
 
 
@@ -120,6 +126,15 @@ def p_phrase(results: Results, at: str) -> Cell:
     """A p-value in a sentence: "p = 0.046", "p < 0.001" (the sign is part of the number)."""
     signed = results.number(at).printed[:1] in "<>"
     return (f"p{NBSP}" if signed else f"p{NBSP}={NBSP}", Ref(at))
+
+
+def as_reason(text: str) -> str:
+    """Put a reason into a sentence: no capital and no full stop.
+
+    >>> as_reason("It is lme4's.")
+    "it is lme4's"
+    """
+    return lower_first(text.strip().removesuffix("."))
 
 
 def lower_first(text: str) -> str:

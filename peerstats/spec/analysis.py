@@ -101,6 +101,8 @@ class ModelSection(Section):
     method: str = "laplace"
     nodes: int = Field(25, ge=1, le=100)
     if_not_estimable: Literal["stop", "report"] = "stop"
+    inference: str = Field("default", description="a method to show beside the rule's")
+    inference_reason: str = Field("", description="why that method, as the report prints it")
     question: str = Field(
         "", description="what the model asks, in words; printed when it cannot be answered"
     )

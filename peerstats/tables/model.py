@@ -18,6 +18,7 @@ from peerstats.results.text import (
     NBSP,
     Cell,
     any_has,
+    as_reason,
     estimate,
     fraction,
     interval,
@@ -32,6 +33,7 @@ from peerstats.tables.table import Column, Note, Row, Table
 
 ZERO = 1e-6  # a variance below this is on its bound
 REFERENCE: Cell = ("Reference",)
+ALSO = "Method asked for"  # spanner of its columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Shape:
     crude: bool
     crude_p: bool
     p: bool
+    also: bool
 
 
 def build(results: Results, key: str) -> Table:
@@ -58,6 +61,9 @@ def build(results: Results, key: str) -> Table:
     general = [Note(text=(f"{MEASURES[block.measure].note} CI: confidence interval.".lstrip(),))]
     if any(term.exposure for term in block.terms):
         general.append(_exposure_note(block))
+    if block.also and shape.also:
+        words = f"{ALSO}: {block.also.name}, because {as_reason(block.also.reason)}."
+        general.append(Note(text=(words,)))
     general += [Note(text=(sentence,)) for sentence in unplaced(block, notes)]
     return Table(
         key=f"model-{key}",
@@ -88,6 +94,7 @@ def _shape(results: Results, block: ModelBlock) -> Shape:
         crude=crude,
         crude_p=any_has(results, *(f"{c}.p" for _, c in at)) or ("crude", "p") in marked,
         p=any_has(results, *(f"{a}.p" for a, _ in at)) or ("adjusted", "p") in marked,
+        also=any_has(results, *(f"{a}.also.low" for a, _ in at)),
     )
 
 
@@ -112,6 +119,7 @@ def _columns(block: ModelBlock, shape: Shape, notes: Notes) -> tuple[Column, ...
     for side, group, wanted, with_p in (
         ("crude", shape.names[0], shape.crude, shape.crude_p),
         ("adjusted", shape.names[1], True, shape.p),
+        ("also", ALSO, shape.also, True),
     ):
         if not wanted:
             continue
@@ -123,14 +131,19 @@ def _columns(block: ModelBlock, shape: Shape, notes: Notes) -> tuple[Column, ...
     return tuple(columns)
 
 
-def _fill(shape: Shape, size: Cell, crude: tuple[Cell, Cell], adjusted: tuple[Cell, Cell]) -> tuple[
-    Cell, ...
-]:  # fmt: skip
+def _fill(
+    shape: Shape,
+    size: Cell,
+    crude: tuple[Cell, Cell],
+    adjusted: tuple[Cell, Cell],
+    also: tuple[Cell, Cell] = (EMPTY, EMPTY),
+) -> tuple[Cell, ...]:
     """Lay cells out over the columns that exist."""
     cells = [size]
     if shape.crude:
         cells += crude if shape.crude_p else crude[:1]
-    return (*cells, *(adjusted if shape.p else adjusted[:1]))
+    cells += adjusted if shape.p else adjusted[:1]
+    return (*cells, *(also if shape.also else ()))
 
 
 def _term_rows(
@@ -163,7 +176,7 @@ def _level_row(
         fraction(results, f"{at}.events", f"{at}.n") if shape.events else number(results, f"{at}.n")
     )
     if level.term is None:
-        cells = _fill(shape, size, (REFERENCE, EMPTY), (REFERENCE, EMPTY))
+        cells = _fill(shape, size, *((REFERENCE, EMPTY),) * 3)
         return Row(kind="reference", label=(label,), cells=cells, indent=indent)
     pairs = {}
     for side in ("crude", "adjusted"):
@@ -174,7 +187,9 @@ def _level_row(
             (*estimate(results, bases[side], block.measure), *marks[0]),
             (*number(results, f"{bases[side]}.p"), *marks[1]),
         )
-    cells = _fill(shape, size, pairs["crude"], pairs["adjusted"])
+    also = f"{at}.also"
+    pairs["also"] = (estimate(results, also, block.measure), number(results, f"{also}.p"))
+    cells = _fill(shape, size, pairs["crude"], pairs["adjusted"], pairs["also"])
     return Row(label=(label,), cells=cells, indent=indent)
 
 
