@@ -18,12 +18,16 @@ class Convergence:
     `gradient` is the largest element of the gradient in units of standard errors (the step to
     the optimum is about that many standard errors long); `min_eigenvalue` is the smallest
     eigenvalue of the negative Hessian in the whitened space, where 1 is typical and 0 or less
-    means a flat or rising direction. `singular` says that a variance was estimated as zero.
+    means a flat or rising direction. `restart` is the largest difference, in standard errors,
+    between this optimum and where a second start ended: 0 when both agree, nan when the first
+    search was sound and no second start was made. `singular` says that a variance was estimated as
+    zero.
     """
 
     converged: bool
     gradient: float
     min_eigenvalue: float
+    restart: float = np.nan
     singular: bool = False
     iterations: int = 0
     messages: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from peerstats.model.engines.components import component, effects, small_columns
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import FixedFit, Prepared
-from peerstats.model.engines.optimise import Hessian, Optimum, maximise, whitening
+from peerstats.model.engines.optimise import Hessian, Optimum, compared, maximise, whitening
 from peerstats.model.engines.structure import check_size, lower
 
 Array = NDArray[np.float64]
@@ -103,6 +103,7 @@ def fit_general(ready: Prepared, nodes: int = 1) -> Solution:
     if nodes > 1:
         _check_quadrature(search, nodes)
     optimum, retried = _with_second_try(search)
+    restart = optimum.restart
     if nodes > 1:
         finer = replace(likelihood, nodes=nodes)
         search = replace(search, likelihood=finer)
@@ -111,6 +112,7 @@ def fit_general(ready: Prepared, nodes: int = 1) -> Solution:
         optimum = search.run(start, optimum.evaluation.modes, scale)
     search, optimum = boundary(search, optimum)
     retried = retried and search.free == everything
+    optimum = replace(optimum, restart=restart)
     return _solution(ready.design, search, optimum, retried)
 
 
@@ -144,8 +146,8 @@ def _with_second_try(search: Search) -> tuple[Optimum, bool]:
     second = search.run(np.r_[start[:k], SECOND * start[k:]])
     better = second.evaluation.value > first.evaluation.value + 1e-6
     if better or (second.reached and not first.reached):
-        return second, True
-    return first, not first.reached
+        return compared(second, first, k), True
+    return compared(first, second, k), not first.reached
 
 
 def _incredible(search: Search, optimum: Optimum) -> bool:
@@ -246,6 +248,7 @@ def _convergence(
         converged=optimum.reached,
         gradient=optimum.gradient,
         min_eigenvalue=optimum.min_eigenvalue,
+        restart=optimum.restart,
         singular=singular,
         iterations=optimum.iterations,
         messages=tuple(messages),

@@ -8,6 +8,8 @@ on common examples, and its `params` hold variances divided by σ²; the tests c
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
@@ -18,7 +20,7 @@ from peerstats.model.engines.components import component, effects, small_columns
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.general import SINGULAR
-from peerstats.model.engines.optimise import Optimum, maximise
+from peerstats.model.engines.optimise import Optimum, compared, maximise
 from peerstats.model.engines.profiled import Linear, Profile, hessian, slopes
 from peerstats.model.engines.structure import check_size, knowledge, lower
 
@@ -40,8 +42,10 @@ def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     if retried:
         again = _search(linear, SECOND * start, tuple(range(len(start))))
         better = again.evaluation.value > optimum.evaluation.value - 1e-9
-        optimum = again if better else optimum
+        optimum = compared(again, optimum, 0) if better else compared(optimum, again, 0)
+    restart = optimum.restart
     theta, free, optimum = _boundary(linear, tuple(range(len(start))), optimum)
+    optimum = replace(optimum, restart=restart)
     return _solution(ready.design, linear, optimum, (theta, free, retried))
 
 
@@ -172,6 +176,7 @@ def _convergence(optimum: Optimum, *, singular: bool, retried: bool) -> Converge
         converged=optimum.reached,
         gradient=optimum.gradient,
         min_eigenvalue=optimum.min_eigenvalue,
+        restart=optimum.restart,
         singular=singular,
         iterations=optimum.iterations,
         messages=tuple(messages),

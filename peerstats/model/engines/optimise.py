@@ -53,6 +53,7 @@ class Optimum:
     gradient: float  # largest element in standard errors
     min_eigenvalue: float  # of the whitened Hessian
     iterations: int
+    restart: float = np.nan  # standard errors to where another start ended, if there was one
 
     @property
     def reached(self) -> bool:
@@ -109,6 +110,20 @@ def maximise(
         min_eigenvalue=float(eigenvalues.min(initial=1.0)),
         iterations=steps,
     )
+
+
+def compared(kept: Optimum, other: Optimum, fixed: int) -> Optimum:
+    """Return the optimum kept, with its distance to that of another start.
+
+    Parameters after the first `fixed` are of the random part, whose sign means nothing.
+    """
+    here, there = kept.parameters.copy(), other.parameters.copy()
+    here[fixed:], there[fixed:] = np.abs(here[fixed:]), np.abs(there[fixed:])
+    apart = np.abs(here - there)
+    steep = np.sqrt(np.maximum(np.diag(kept.hessian), 0.0))
+    if kept.min_eigenvalue > LEAST_EIGENVALUE:
+        steep = 1.0 / np.sqrt(np.diag(np.linalg.inv(kept.hessian)))
+    return replace(kept, restart=float((apart * steep).max(initial=0.0)))
 
 
 def _difference_and_finish(space: _Space, point: _Point) -> tuple[_Space, _Point, Array, int]:
