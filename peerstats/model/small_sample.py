@@ -9,6 +9,10 @@ Satterthwaite (Giesbrecht & Burns 1985, Biometrics 41:477; lmerTest, Kuznetsova 
     df = 2 (l'Φl)² / g'Ag,   g_r = l'ΦP_rΦl,   A = inverse of the observed information about φ,
     observed information  e'V_r P V_s e - ½ tr(P V_r P V_s)   (REML; V^-1 for P in the trace: ML).
 
+At a singular fit the likelihood still rises beyond the edge, and A is that of the factor F of
+Σ = FF' which has only the columns that are not zero, as lmerTest's is: with J = dφ/dF and the score
+s = ½[e'V_re - tr(PV_r)], information J'IJ - Σ_r s_r d²φ_r/dFdF'.
+
 Kenward & Roger (1997, Biometrics 53:983), always from REML:
 
     Φ_A = Φ + 2Φ [Σ_rs W_rs (Q_rs - P_r Φ P_s)] Φ,   W = 2 (tr V^-1V_rV^-1V_s - 2 tr ΦQ_rs
@@ -45,17 +49,23 @@ Array = NDArray[np.float64]
 
 METHODS = ("satterthwaite", "kenward_roger")
 MOST_EFFECTS = 4_000  # matrices of their number squared are held
+FLAT = 1e-8  # of the largest eigenvalue: a direction in which nothing changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
-    """What both methods need: Φ, P_r, Q_rs, tr V^-1V_rV^-1V_s and e'V_r P V_s e."""
+    """What both methods need: Φ, P_r, Q_rs, tr V^-1V_rV^-1V_s, e'V_r P V_s e.
+
+    And tr V^-1V_r and e'V_re, for the score. Columns of X are whitened: Φ is of Rβ where X = QR.
+    """
 
     phi: Array  # (p, p)
     P: Array  # (R, p, p)
     Q: Array  # (R, R, p, p)
     traces: Array  # (R, R)
     data: Array  # (R, R)
+    single: Array  # (R,) tr V^-1V_r
+    squares: Array  # (R,) e'V_re
 
     @property
     def expected(self) -> Array:
@@ -90,9 +100,7 @@ def small_sample(fit: Fit, method: str, alpha: float) -> pd.DataFrame:
     fitted = one_row_each(fit)
     if method == "kenward_roger" and fit.method != "reml":
         fitted = with_solution(fitted, refit(fitted, fitted.design, reml=True), method="reml")
-    parts = _moments(fitted, drop_zero=method == "satterthwaite")
-    answer = _satterthwaite if method == "satterthwaite" else _kenward_roger
-    covariance, df = answer(parts, fitted.method == "reml")
+    covariance, df = _covariance_and_df(fitted, method)
     estimate = fitted.solution.beta
     error = np.sqrt(np.diag(covariance))
     t = estimate / error
@@ -107,6 +115,18 @@ def small_sample(fit: Fit, method: str, alpha: float) -> pd.DataFrame:
         "conf_high": estimate + half,
     }
     return pd.DataFrame(columns, index=pd.Index(fit.design.names, name="term"))
+
+
+def _covariance_and_df(fit: Fit, method: str) -> tuple[Array, Array]:
+    whitened, R = np.linalg.qr(fit.design.X)
+    parts = _moments(fit, whitened)
+    contrasts = linalg.solve_triangular(R, np.eye(len(R)))
+    if method == "satterthwaite":
+        spread = _spread(parts, random_effects(fit), fit.method == "reml")
+        covariance, df = _satterthwaite(parts, contrasts, spread)
+    else:
+        covariance, df = _kenward_roger(parts, contrasts)
+    return contrasts @ covariance @ contrasts.T, df
 
 
 def _check(fit: Fit) -> None:
@@ -124,29 +144,63 @@ def _check(fit: Fit) -> None:
         )
 
 
-def _satterthwaite(parts: Moments, reml: bool) -> tuple[Array, Array]:
-    information = parts.data - 0.5 * (parts.expected if reml else parts.traces)
-    spread = linalg.pinvh(information)
+def _satterthwaite(parts: Moments, contrasts: Array, spread: Array) -> tuple[Array, Array]:
     df = []
-    for contrast in np.eye(len(parts.phi)):
+    for contrast in contrasts:
         slope = parts.slopes(contrast)
         df.append(2 * float(contrast @ parts.phi @ contrast) ** 2 / float(slope @ spread @ slope))
     return parts.phi, np.array(df)
 
 
-def _kenward_roger(parts: Moments, reml: bool) -> tuple[Array, Array]:
+def _spread(parts: Moments, blocks: tuple[RandomEffect, ...], reml: bool) -> Array:
+    """Covariance of the (co)variances φ, from the factors F of the Σ."""
+    traces, single = parts.traces, parts.single
+    if reml:
+        traces, single = parts.expected, single - np.einsum("ab,rba->r", parts.phi, parts.P)
+    information, score = parts.data - 0.5 * traces, 0.5 * (parts.squares - single)
+    change, bends = [np.eye(1)], [np.zeros((1, 1))]
+    at = 1
+    for block in blocks:
+        F, k = _factor(block.covariance), len(block.names)
+        rows, columns = np.tril_indices(k)
+        jacobian = np.einsum("ra,rj->raj", np.eye(k)[rows], F[columns])
+        jacobian += np.einsum("ra,rj->raj", np.eye(k)[columns], F[rows])
+        bend = np.zeros((k, k))
+        bend[rows, columns] = score[at : at + len(rows)]
+        change.append(jacobian.reshape(len(rows), -1))
+        bends.append(np.kron(bend + bend.T, np.eye(F.shape[1])))
+        at += len(rows)
+    J = linalg.block_diag(*change)
+    inner = J.T @ information @ J - linalg.block_diag(*bends)
+    unit = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(inner)), 1e-300))
+    inverse = linalg.pinvh(inner * np.outer(unit, unit), rtol=FLAT) * np.outer(unit, unit)
+    found: Array = J @ inverse @ J.T
+    return found
+
+
+def _factor(covariance: Array) -> Array:
+    """F with FF' = Σ and a column for each eigenvalue of the correlations that is not zero."""
+    sds = np.sqrt(np.diag(covariance))
+    sds[sds == 0] = 1.0
+    values, vectors = np.linalg.eigh(covariance / np.outer(sds, sds))
+    kept = values > FLAT
+    found: Array = sds[:, None] * vectors[:, kept] * np.sqrt(values[kept])
+    return found
+
+
+def _kenward_roger(parts: Moments, contrasts: Array) -> tuple[Array, Array]:
     phi = parts.phi
     W = 2 * linalg.pinvh(parts.expected)
     inner = parts.Q - np.einsum("rab,bc,scd->rsad", parts.P, phi, parts.P)
     adjusted = phi + 2 * phi @ np.einsum("rs,rsab->ab", W, inner) @ phi
     df = []
-    for contrast in np.eye(len(phi)):
+    for contrast in contrasts:
         slope = parts.slopes(contrast) / float(contrast @ phi @ contrast)
         df.append(2 / float(slope @ W @ slope))
     return 0.5 * (adjusted + adjusted.T), np.array(df)
 
 
-def _patterns(blocks: tuple[RandomEffect, ...], drop_zero: bool) -> list[sparse.csr_array]:
+def _patterns(blocks: tuple[RandomEffect, ...]) -> list[sparse.csr_array]:
     """∂G/∂φ_r of every (co)variance, (q, q) each; effects run term by term, level by level."""
     total = sum(block.modes.size for block in blocks)
     found, start = [], 0
@@ -155,8 +209,6 @@ def _patterns(blocks: tuple[RandomEffect, ...], drop_zero: bool) -> list[sparse.
         places = start + k * np.arange(block.count)
         for a in range(k):
             for b in range(a + 1):
-                if drop_zero and not min(block.covariance[a, a], block.covariance[b, b]) > 0:
-                    continue
                 at = sparse.coo_array(
                     (np.ones(block.count), (places + a, places + b)), shape=(total, total)
                 )
@@ -208,24 +260,28 @@ def _inverse(blocks: tuple[RandomEffect, ...], sigma2: float) -> _Inverse:
     return _Inverse(Z, K, np.eye(len(S)) - S @ K, S, sigma2)
 
 
-def _moments(fit: Fit, drop_zero: bool) -> Moments:
-    blocks, X = random_effects(fit), fit.design.X
+def _moments(fit: Fit, X: Array) -> Moments:
+    blocks = random_effects(fit)
     inverse = _inverse(blocks, fit.solution.dispersion)
-    patterns = _patterns(blocks, drop_zero)
+    patterns = _patterns(blocks)
     vx = inverse.times(X)
     phi = linalg.inv(X.T @ vx)
     offset = 0.0 if fit.design.offset is None else fit.design.offset
-    e = inverse.times(fit.design.y - offset - X @ fit.solution.beta)
+    e = inverse.times(fit.design.y - offset - fit.design.X @ fit.solution.beta)
     tx, txx = inverse.gathered(X), inverse.gathered(vx)
     P = np.array([vx.T @ vx, *(tx.T @ (B @ tx) for B in patterns)])
     moved = np.column_stack([e, *(inverse.Z @ (B @ (inverse.Z.T @ e)) for B in patterns)])
     cross = vx.T @ moved
+    T = inverse.R @ inverse.S / inverse.sigma2
+    own = (len(e) - np.sum(inverse.S * inverse.K.T)) / inverse.sigma2
     return Moments(
         phi=phi,
         P=P,
         Q=_second(inverse, patterns, (vx, tx, txx)),
         traces=_traces(inverse, patterns),
         data=moved.T @ inverse.times(moved) - cross.T @ phi @ cross,
+        single=np.array([own, *(B.multiply(T).sum() for B in patterns)]),
+        squares=e @ moved,
     )
 
 

@@ -73,3 +73,21 @@ def test_other_models_are_refused(herds, sleep):
         herds.small_sample()
     with pytest.raises(UsageError, match=r"Unknown method 'satterwaite'.*Did you mean 'satt"):
         sleep.small_sample("satterwaite")
+
+
+@pytest.mark.parametrize("method", ["satterthwaite", "kenward_roger"])
+def test_a_slope_has_the_same_degrees_of_freedom_wherever_x_has_its_zero(method):
+    """Of a singular fit (correlation -1), too: its likelihood still rises beyond the edge."""
+    rng = np.random.default_rng(3)
+    site, x = np.repeat(np.arange(10), 8), rng.normal(size=80)
+    level = rng.normal(size=10)[site]
+    y = level * (1 - 0.3 * x) + 0.5 * x + rng.normal(size=80)
+    found = []
+    for shift in (0.0, 7.0):
+        data = {"y": y, "x": x + shift, "site": site}
+        model = fit("y ~ x + (x | site)", data, family="gaussian", reml=True)
+        assert model.solution.convergence.singular
+        found.append(model.small_sample(method).loc["x"])
+    assert found[0]["df"] == pytest.approx(found[1]["df"], rel=1e-3)
+    assert 2 < found[0]["df"] < 79
+    assert found[0]["std_error"] == pytest.approx(found[1]["std_error"], rel=1e-4)
