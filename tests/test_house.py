@@ -25,7 +25,7 @@ FLOORS = (
     ("report",),
     ("pipeline",),
     ("command",),
-    ("run", "synthetic", "__init__"),
+    ("run", "audit", "power", "synthetic", "__init__"),
 )
 APART = {("tables", "figures"), ("figures", "tables")}
 MOST_LINES, MOST_FUNCTION_LINES, MOST_ARGUMENTS = 400, 40, 6

@@ -1,0 +1,1 @@
+"""What a study's own layout lets each method do: simulated from its fit, refitted and scored."""
