@@ -111,7 +111,9 @@ def read_values(series: pd.Series) -> Values:
         return np.array(series.array, dtype=np.float64)
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(kind):
         return as_categories(series)
-    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
+    if pd.api.types.is_complex_dtype(kind):
+        raise DataError(f"Column '{series.name}' holds complex numbers; take a real part of it.")
+    if pd.api.types.is_numeric_dtype(kind):
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
     if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         raise DataError(f"Column '{series.name}' holds dates; turn it into a number first.")

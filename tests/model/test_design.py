@@ -163,6 +163,7 @@ REFUSED = {
     "text in arithmetic": ("y ~ log(k)", lambda d: d, "'k' holds categories where a number"),
     "scaling a constant": ("y ~ scale(x)", lambda d: d.assign(x=2.0), "values are all the same"),
     "dates": ("y ~ x", lambda d: d.assign(x=pd.Timestamp("2020-01-01")), "holds dates"),
+    "complex": ("y ~ x", lambda d: d.assign(x=d["x"] + 0j), "holds complex numbers"),
     "text offset": ("y ~ x + offset(k)", lambda d: d, "categories where a number"),
     "text trials": ("cbind(k, y) ~ x", lambda d: d, "text or categories"),
     "mixed types": (

@@ -283,3 +283,10 @@ def test_html_is_escaped() -> None:
     html = fit("y ~ k", data)._repr_html_()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_options_are_those_of_the_contract_in_their_order():
+    from peerstats.model.fit import FitOptions
+
+    contract = ("link", "method", "nodes", "reml", "weights", "offset", "zero_formula", "penalty")
+    assert tuple(FitOptions.__annotations__)[: len(contract)] == contract
