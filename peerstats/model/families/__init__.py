@@ -14,6 +14,7 @@ from peerstats.model.families import interval_censored as _interval
 from peerstats.model.families import negative_binomial as _nb2
 from peerstats.model.families import negative_binomial1 as _nb1
 from peerstats.model.families import poisson as _poisson
+from peerstats.model.families import two_parts as _two
 from peerstats.model.families import zero_inflated as _zeros
 from peerstats.model.families.family import Family
 
@@ -27,10 +28,10 @@ FAMILIES: Mapping[str, tuple[Callable[..., Family], tuple[str, ...]]] = {
     "beta_binomial": (_beta.beta_binomial, _beta.LINKS),
     "cumulative_logit": (_cumulative.cumulative_logit, ("logit",)),
     "cumulative_probit": (_cumulative.cumulative_probit, ("probit",)),
-    "zero_inflated_poisson": (_zeros.zero_inflated_poisson, _zeros.LINKS),
-    "zero_inflated_negative_binomial": (_zeros.zero_inflated_negative_binomial, _zeros.LINKS),
-    "hurdle_poisson": (_hurdle.hurdle_poisson, _hurdle.LINKS),
-    "hurdle_negative_binomial": (_hurdle.hurdle_negative_binomial, _hurdle.LINKS),
+    "zero_inflated_poisson": (_zeros.zero_inflated_poisson, _two.LINKS),
+    "zero_inflated_negative_binomial": (_zeros.zero_inflated_negative_binomial, _two.LINKS),
+    "hurdle_poisson": (_hurdle.hurdle_poisson, _two.LINKS),
+    "hurdle_negative_binomial": (_hurdle.hurdle_negative_binomial, _two.LINKS),
     "interval_censored": (_interval.interval_censored, _interval.LINKS),
 }
 

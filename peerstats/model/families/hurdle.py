@@ -20,26 +20,14 @@ As μ falls to 0 these terms cancel to y - 1, 0, ...; below μ = e^-30 they are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 from scipy.special import expit
 
-from peerstats.model.families.count_part import (
-    NB2,
-    POISSON,
-    CountPart,
-    check_counts,
-    log_factorials,
-    mean,
-    reported_theta,
-)
+from peerstats.model.families.count_part import NB2, POISSON, CountPart, mean
 from peerstats.model.families.family import Array, AuxiliarySlopes, Family
+from peerstats.model.families.two_parts import Slopes, TwoParts, two_part_family
 
-LINKS = ("log",)
 LEAST = -30.0
-Slopes = tuple[Array, Array, Array]
 
 
 def _odds(a: Array) -> Array:
@@ -90,15 +78,12 @@ def _auxiliary(part: CountPart, psi: Array, y: Array, eta: Array) -> AuxiliarySl
     )
 
 
-def _start(part: CountPart) -> Callable[[Array, Array], Array]:
-    def start(y: Array, m: Array) -> Array:
-        """The zeros' share, and the count part from the positive rows."""
-        share = np.clip(float(m @ (y == 0) / m.sum()), 0.01, 0.99)
-        positive = y > 0
-        own = part.start(y[positive], m[positive]) if positive.any() else part.start(y, m)
-        return np.append(own, np.log(share / (1.0 - share)))
-
-    return start
+def _start(part: CountPart, y: Array, m: Array) -> Array:
+    """The zeros' share, and the count part from the positive rows."""
+    share = np.clip(float(m @ (y == 0) / m.sum()), 0.01, 0.99)
+    positive = y > 0
+    own = part.start(y[positive], m[positive]) if positive.any() else part.start(y, m)
+    return np.append(own, np.log(share / (1.0 - share)))
 
 
 def _some(part: CountPart, own: Array, eta: Array) -> Array:
@@ -122,63 +107,34 @@ def _variance(part: CountPart, psi: Array, mu: Array) -> Array:
     return expit(-psi[:, -1]) * squares - mu * mu
 
 
-def _at(family: Family, part: CountPart, psi: Array) -> Family:
-    z, own = psi[:, -1], psi[:, :-1]
-
-    def slopes(y: Array, eta: Array, m: Array) -> Slopes:
-        kernel, r, w = _slopes(part, psi, y, eta)
-        return m * kernel, m * r, m * w
-
-    def draw(rng: np.random.Generator, eta: Array, trials: Array, sd: float) -> Array:
-        held = np.maximum(eta, LEAST)
-        uniform = 1.0 - _some(part, own, held) * rng.random(len(eta))  # above f(0)
-        counts = np.maximum(part.quantile(uniform, mean(held), own), 1.0)
-        return np.where(rng.random(len(eta)) < expit(z), 0.0, counts)
-
-    def bounds(y: Array, eta: Array, trials: Array, sd: float) -> tuple[Array, Array]:
-        held, pi = np.maximum(eta, LEAST), expit(z)
-
-        def upto(value: Array) -> Array:
-            share = 1.0 - (1.0 - part.cdf(value, mean(held), own)) / _some(part, own, held)
-            return np.where(value < 0, 0.0, pi + expit(-z) * np.maximum(share, 0.0))
-
-        return upto(y - 1.0), upto(y)
-
-    return replace(
-        family,
-        slopes=slopes,
-        third=lambda y, eta, m: m * _third(part, psi, y, eta),
-        inverse=lambda eta: _mean(part, psi, eta),
-        variance=lambda mu: _variance(part, psi, mu),
-        draw=draw,
-        bounds=bounds,
-    )
+def _draw(part: CountPart, psi: Array, rng: np.random.Generator, eta: Array) -> Array:
+    z, own, held = psi[:, -1], psi[:, :-1], np.maximum(eta, LEAST)
+    uniform = 1.0 - _some(part, own, held) * rng.random(len(eta))  # above f(0)
+    counts = np.maximum(part.quantile(uniform, mean(held), own), 1.0)
+    return np.where(rng.random(len(eta)) < expit(z), 0.0, counts)
 
 
-def _make(name: str, link: str, part: CountPart) -> Family:
-    def auxiliary_slopes(y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySlopes:
-        one, two, three = _auxiliary(part, psi, y, eta)
-        weight = m[..., None]
-        return weight * one, weight * two, weight * three
+def _bounds(part: CountPart, psi: Array, y: Array, eta: Array) -> tuple[Array, Array]:
+    z, own, held = psi[:, -1], psi[:, :-1], np.maximum(eta, LEAST)
 
-    ready = Family(
-        name=name,
-        link=link,
-        slopes=lambda y, eta, m: (y, y, y),
-        third=lambda y, eta, m: y,
-        constant=log_factorials,
-        inverse=mean,
-        variance=lambda mu: np.full_like(mu, np.nan),
-        start=lambda y, m: np.log(np.maximum(y, 0.5)),
-        check=check_counts,
-        auxiliary=(*part.auxiliary, "zero"),
-        auxiliary_slopes=auxiliary_slopes,
-        auxiliary_start=_start(part),
-        reported=reported_theta if part.auxiliary else None,
-        sums_up=False,
-    )
-    ready = replace(ready, at=lambda psi: _at(ready, part, psi))
-    return _at(ready, part, np.zeros((1, len(ready.auxiliary))))
+    def upto(value: Array) -> Array:
+        share = 1.0 - (1.0 - part.cdf(value, mean(held), own)) / _some(part, own, held)
+        return np.where(value < 0, 0.0, expit(z) + expit(-z) * np.maximum(share, 0.0))
+
+    return upto(y - 1.0), upto(y)
+
+
+HURDLE = TwoParts(
+    slopes=_slopes,
+    third=_third,
+    auxiliary=_auxiliary,
+    mean=_mean,
+    variance=_variance,
+    draw=_draw,
+    bounds=_bounds,
+    first=lambda y: np.log(np.maximum(y, 0.5)),
+    start=_start,
+)
 
 
 def hurdle_poisson(link: str = "log") -> Family:
@@ -187,7 +143,7 @@ def hurdle_poisson(link: str = "log") -> Family:
     >>> hurdle_poisson().auxiliary
     ('zero',)
     """
-    return _make("hurdle_poisson", link, POISSON)
+    return two_part_family("hurdle_poisson", POISSON, HURDLE)
 
 
 def hurdle_negative_binomial(link: str = "log") -> Family:
@@ -196,4 +152,4 @@ def hurdle_negative_binomial(link: str = "log") -> Family:
     >>> hurdle_negative_binomial().auxiliary
     ('log theta', 'zero')
     """
-    return _make("hurdle_negative_binomial", link, NB2)
+    return two_part_family("hurdle_negative_binomial", NB2, HURDLE)

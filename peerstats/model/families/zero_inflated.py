@@ -17,25 +17,12 @@ W may be negative where zeros are of both kinds: the log-likelihood is not conca
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 from scipy.special import expit
 
-from peerstats.model.families.count_part import (
-    NB2,
-    POISSON,
-    CountPart,
-    check_counts,
-    log_factorials,
-    mean,
-    reported_theta,
-)
+from peerstats.model.families.count_part import NB2, POISSON, CountPart, mean
 from peerstats.model.families.family import Array, AuxiliarySlopes, Family
-
-LINKS = ("log",)
-Slopes = tuple[Array, Array, Array]
+from peerstats.model.families.two_parts import Slopes, TwoParts, two_part_family
 
 
 def _slopes(part: CountPart, psi: Array, y: Array, eta: Array) -> Slopes:
@@ -78,71 +65,46 @@ def _auxiliary(part: CountPart, psi: Array, y: Array, eta: Array) -> AuxiliarySl
     )
 
 
-def _start(part: CountPart) -> Callable[[Array, Array], Array]:
-    def start(y: Array, m: Array) -> Array:
-        """Half of the zeros are certain ones; the count part as if they were not there."""
-        share = float(m @ (y == 0) / m.sum())
-        z = np.log((0.5 * share + 0.01) / (1.0 - 0.5 * share))
-        return np.append(part.start(y, m * np.where(y == 0, 0.5, 1.0)), z)
-
-    return start
+def _start(part: CountPart, y: Array, m: Array) -> Array:
+    """Half of the zeros are certain ones; the count part as if they were not there."""
+    share = float(m @ (y == 0) / m.sum())
+    z = np.log((0.5 * share + 0.01) / (1.0 - 0.5 * share))
+    return np.append(part.start(y, m * np.where(y == 0, 0.5, 1.0)), z)
 
 
-def _at(family: Family, part: CountPart, psi: Array) -> Family:
-    def slopes(y: Array, eta: Array, m: Array) -> Slopes:
-        kernel, r, w = _slopes(part, psi, y, eta)
-        return m * kernel, m * r, m * w
+def _mean(part: CountPart, psi: Array, eta: Array) -> Array:
+    return expit(-psi[:, -1]) * mean(eta)
 
+
+def _variance(part: CountPart, psi: Array, mu: Array) -> Array:
     z, own = psi[:, -1], psi[:, :-1]
-
-    def variance(mu: Array) -> Array:
-        counts = mu / expit(-z)
-        return expit(-z) * (part.variance(counts, own) + expit(z) * counts**2)
-
-    def draw(rng: np.random.Generator, eta: Array, trials: Array, sd: float) -> Array:
-        counts = part.draw(rng, mean(eta), own)
-        return np.where(rng.random(len(eta)) < expit(z), 0.0, counts)
-
-    def bounds(y: Array, eta: Array, trials: Array, sd: float) -> tuple[Array, Array]:
-        below, upto = part.cdf(y - 1, mean(eta), own), part.cdf(y, mean(eta), own)
-        certain, rest = expit(z), expit(-z)
-        return np.where(y > 0, certain + rest * below, 0.0), certain + rest * upto
-
-    return replace(
-        family,
-        slopes=slopes,
-        third=lambda y, eta, m: m * _third(part, psi, y, eta),
-        inverse=lambda eta: expit(-z) * mean(eta),
-        variance=variance,
-        draw=draw,
-        bounds=bounds,
-    )
+    counts = mu / expit(-z)
+    return expit(-z) * (part.variance(counts, own) + expit(z) * counts**2)
 
 
-def _make(name: str, link: str, part: CountPart) -> Family:
-    def auxiliary_slopes(y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySlopes:
-        one, two, three = _auxiliary(part, psi, y, eta)
-        weight = m[..., None]
-        return weight * one, weight * two, weight * three
+def _draw(part: CountPart, psi: Array, rng: np.random.Generator, eta: Array) -> Array:
+    counts = part.draw(rng, mean(eta), psi[:, :-1])
+    return np.where(rng.random(len(eta)) < expit(psi[:, -1]), 0.0, counts)
 
-    ready = Family(
-        name=name,
-        link=link,
-        slopes=lambda y, eta, m: (y, y, y),
-        third=lambda y, eta, m: y,
-        constant=log_factorials,
-        inverse=mean,
-        variance=lambda mu: mu,
-        start=lambda y, m: np.log(y + 0.5),
-        check=check_counts,
-        auxiliary=(*part.auxiliary, "zero"),
-        auxiliary_slopes=auxiliary_slopes,
-        auxiliary_start=_start(part),
-        reported=reported_theta if part.auxiliary else None,
-        sums_up=False,
-    )
-    ready = replace(ready, at=lambda psi: _at(ready, part, psi))
-    return _at(ready, part, np.zeros((1, len(ready.auxiliary))))
+
+def _bounds(part: CountPart, psi: Array, y: Array, eta: Array) -> tuple[Array, Array]:
+    z, own = psi[:, -1], psi[:, :-1]
+    below, upto = part.cdf(y - 1, mean(eta), own), part.cdf(y, mean(eta), own)
+    certain, rest = expit(z), expit(-z)
+    return np.where(y > 0, certain + rest * below, 0.0), certain + rest * upto
+
+
+INFLATED = TwoParts(
+    slopes=_slopes,
+    third=_third,
+    auxiliary=_auxiliary,
+    mean=_mean,
+    variance=_variance,
+    draw=_draw,
+    bounds=_bounds,
+    first=lambda y: np.log(y + 0.5),
+    start=_start,
+)
 
 
 def zero_inflated_poisson(link: str = "log") -> Family:
@@ -151,7 +113,7 @@ def zero_inflated_poisson(link: str = "log") -> Family:
     >>> zero_inflated_poisson().auxiliary
     ('zero',)
     """
-    return _make("zero_inflated_poisson", link, POISSON)
+    return two_part_family("zero_inflated_poisson", POISSON, INFLATED)
 
 
 def zero_inflated_negative_binomial(link: str = "log") -> Family:
@@ -160,4 +122,4 @@ def zero_inflated_negative_binomial(link: str = "log") -> Family:
     >>> zero_inflated_negative_binomial().auxiliary
     ('log theta', 'zero')
     """
-    return _make("zero_inflated_negative_binomial", link, NB2)
+    return two_part_family("zero_inflated_negative_binomial", NB2, INFLATED)
