@@ -5,7 +5,8 @@ intercepts take up every difference between sites, so neither their number nor a
 goes along with the covariate (the venue mix of a site, say) can mislead the test; Jeffreys' penalty
 keeps estimates finite and the many intercepts from biasing the slopes (Firth 1993; Heinze &
 Schemper 2002). The statistic is the signed root of the profile penalised likelihood ratio, its
-reference χ²_1, or F(1, N - J - p) below 60 women.
+reference χ²_1 at every size: with 30 women at 3 sites it covers 94-98 % (benchmarks/coverage.py),
+and F(1, N - J - p) only adds to what discreteness already makes too wide.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from peerstats.inference.ratio import quantile, tail
 from peerstats.inference.scale import coefficient_scale
 from peerstats.model.marginal.firth import FirthFit, fit_within
 
-FEW_WOMEN = 60  # below it the F reference stands in for χ²
-
 
 def within_fit(question: Question) -> FirthFit:
     """Return the fit within sites, made once a question; ModelError where there is none."""
@@ -29,10 +28,9 @@ def within_fit(question: Question) -> FirthFit:
         raise ModelError(
             f"it is defined for yes/no outcomes with the logit, not for {a_model(fit.family)}"
         )
-    reference = "f" if fit.nobs < FEW_WOMEN else "chi2"
 
     def make() -> FirthFit:
-        return fit_within(clustered(question), fit.family, top.name, reference)
+        return fit_within(clustered(question), fit.family, top.name, "chi2")
 
     found: FirthFit = question.once("within sites", make)
     return found

@@ -50,7 +50,7 @@ def test_a_within_site_coefficient_is_compared_within_sites(make_study):
     assert (row.estimate, row.p_value) == (firth.params["x"], pytest.approx(firth.pvalues["x"]))
     assert [row.conf_low, row.conf_high] == pytest.approx(list(firth.conf_int().loc["x"]))
     assert math.isinf(row.df)
-    assert infer(fit("y ~ x + (1 | site_id)", data.iloc[::5])).row("x").df == 36 - 6 - 1
+    assert math.isinf(infer(fit("y ~ x + (1 | site_id)", data.iloc[::5])).row("x").df)
     assert row.scale == "log_odds"
 
 
