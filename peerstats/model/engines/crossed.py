@@ -55,6 +55,11 @@ class Crossing:
         """Levels of all factors but the first."""
         return sum(self.problem.sizes[1:])
 
+    @property
+    def is_small(self) -> bool:
+        """True where B is kept as a plain array."""
+        return self.problem.sizes[0] * self.rest <= DENSE
+
     @cached_property
     def places(self) -> tuple[Codes, ...]:
         """Each row's column among the rest, by factor."""
@@ -103,14 +108,14 @@ class Blocks:
         problem = crossing.problem
         size = problem.sizes[0]
         D = 1.0 + tau[0] ** 2 * np.bincount(problem.codes[0], weights=w, minlength=size)
-        B = _coupling(crossing, tau, w)
+        B = coupling_of(crossing, tau, w)
         if isinstance(B, np.ndarray):
             G = B / D[:, None]
             met = B.T @ G
         else:
             G = sparse.csr_matrix(sparse.diags(1.0 / D) @ B)
             met = np.asarray((B.T @ G).toarray())
-        S = _rest_block(crossing, tau, w) - met
+        S = rest_block(crossing, tau, w) - met
         return cls(crossing, tau, D, G, linalg.cholesky(S, lower=True, check_finite=False))
 
     @property
@@ -155,10 +160,10 @@ class Blocks:
         return products
 
 
-def _coupling(crossing: Crossing, tau: Array, w: Array) -> Array | sparse.csr_matrix:
+def coupling_of(crossing: Crossing, tau: Array, w: Array) -> Array | sparse.csr_matrix:
     """B: weighted cross-table of the first factor's levels with all others."""
     size, rest = crossing.problem.sizes[0], crossing.rest
-    total = np.zeros(size * rest) if size * rest <= DENSE else sparse.csr_matrix((size, rest))
+    total = np.zeros(size * rest) if crossing.is_small else sparse.csr_matrix((size, rest))
     for k, (first, column, row) in enumerate(crossing.pairs, start=1):
         met = tau[0] * tau[k] * np.bincount(row, weights=w, minlength=len(first))
         if isinstance(total, np.ndarray):
@@ -168,7 +173,7 @@ def _coupling(crossing: Crossing, tau: Array, w: Array) -> Array | sparse.csr_ma
     return total.reshape(size, rest) if isinstance(total, np.ndarray) else total
 
 
-def _rest_block(crossing: Crossing, tau: Array, w: Array) -> Array:
+def rest_block(crossing: Crossing, tau: Array, w: Array) -> Array:
     """C: identity plus the weighted cross-table of the other factors' levels."""
     rest = crossing.rest
     C = np.zeros((rest, rest))
@@ -209,7 +214,8 @@ class Crossed:
         value = at.h - 0.5 * blocks.log_determinant + problem.constant
         return Evaluation(value=value, gradient=self._gradient(at, blocks, tau), modes=at.v)
 
-    def _at(self, fixed: Array, tau: Array, v: Array) -> _State:
+    def at(self, fixed: Array, tau: Array, v: Array) -> _State:
+        """Rows' η, r, W and h at one v; `fixed` is Xβ + offset."""
         problem = self.crossing.problem
         eta = fixed + self.crossing.spread(tau, v)
         kernel, r, w = problem.family.slopes(problem.y, eta, problem.m)
@@ -217,9 +223,9 @@ class Crossed:
 
     def _find_modes(self, fixed: Array, tau: Array, start: Array) -> tuple[_State, Blocks] | None:
         """Newton's method for v, halving a step that lowers h."""
-        here = self._at(fixed, tau, start)
+        here = self.at(fixed, tau, start)
         if not np.isfinite(here.h):
-            here = self._at(fixed, tau, np.zeros_like(start))
+            here = self.at(fixed, tau, np.zeros_like(start))
             if not np.isfinite(here.h):
                 return None
         scales = self.crossing.scales(tau)
@@ -227,12 +233,12 @@ class Crossed:
         for _ in range(MODE_STEPS):
             step = blocks.solve(scales * self.crossing.gather(here.r) - here.v)
             size = float(np.abs(step).max())
-            trial = self._at(fixed, tau, here.v + step)
+            trial = self.at(fixed, tau, here.v + step)
             for _ in range(HALVINGS if size > CLOSE else 0):
                 if trial.h >= here.h - 1e-12 * (1 + abs(here.h)):
                     break
                 step = 0.5 * step
-                trial = self._at(fixed, tau, here.v + step)
+                trial = self.at(fixed, tau, here.v + step)
             here = trial
             blocks = Blocks.factor(self.crossing, tau, here.w)
             if size <= CLOSE:
@@ -259,14 +265,14 @@ class Crossed:
     def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Conditional standard deviations of v."""
         problem = self.crossing.problem
-        at = self._at(problem.X @ beta + problem.offset, tau, modes)
+        at = self.at(problem.X @ beta + problem.offset, tau, modes)
         return np.sqrt(Blocks.factor(self.crossing, tau, at.w).diagonal)
 
     def information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
         """X'(W - WA H^-1 A'W)X, and 2 Σ (τ w / (1 + τ² w))² for each factor alone."""
         crossing = self.crossing
         problem = crossing.problem
-        at = self._at(problem.X @ beta + problem.offset, tau, np.zeros(sum(problem.sizes)))
+        at = self.at(problem.X @ beta + problem.offset, tau, np.zeros(sum(problem.sizes)))
         scales = crossing.scales(tau)
         weighted = problem.X * at.w[:, None]
         right = np.array([scales * crossing.gather(column) for column in weighted.T])

@@ -4,7 +4,8 @@
     one nested in another      nested.py      Laplace, every block diagonal
     several, crossed or deep   crossed.py     Laplace, a dense block for the smaller factors
 
-The first two have exact Hessians; for the third the search differences its exact gradient.
+All have exact Hessians but crossed factors with very many levels, where the search differences the
+exact gradient.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerstats.model.engines.crossed import Crossed, Crossing
+from peerstats.model.engines.crossed_curvature import crossed_hessian, has_hessian
 from peerstats.model.engines.curvature import laplace_hessian
 from peerstats.model.engines.evaluation import Likelihood
 from peerstats.model.engines.nested import Nested, is_nested
@@ -40,7 +42,13 @@ def hessian_of(likelihood: Likelihood) -> HessianOf | None:
         return likelihood.hessian(hessian_of(likelihood.likelihood))
     if isinstance(likelihood, OneFactor):
         return likelihood.hessian if likelihood.nodes == 1 else _by_parts(likelihood)
+    if isinstance(likelihood, Crossed):
+        return _crossed(likelihood) if has_hessian(likelihood) else None
     return _laplace(likelihood) if isinstance(likelihood, Nested) else None
+
+
+def _crossed(model: Crossed) -> HessianOf:
+    return lambda beta, tau, modes: crossed_hessian(model, beta, tau, modes)
 
 
 def _by_parts(model: OneFactor) -> HessianOf:
