@@ -158,7 +158,8 @@ def _spread(parts: Moments, blocks: tuple[RandomEffect, ...], reml: bool) -> Arr
     if reml:
         traces, single = parts.expected, single - np.einsum("ab,rba->r", parts.phi, parts.P)
     information, score = parts.data - 0.5 * traces, 0.5 * (parts.squares - single)
-    change, bends = [np.eye(1)], [np.zeros((1, 1))]
+    change: list[Array] = [np.eye(1)]
+    bends: list[Array] = [np.zeros((1, 1))]
     at = 1
     for block in blocks:
         F, k = _factor(block.covariance), len(block.names)
