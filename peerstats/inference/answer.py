@@ -25,6 +25,8 @@ def method_of(name: str, words: str, answer: Callable[[Question, int], Estimate]
 
     def found(question: Question, position: int) -> Estimate | str:
         def make() -> Estimate | str:
+            if question.fit.sampled:
+                return "with sampling weights there is no likelihood; Wald's t has the sandwich"
             try:
                 row = answer(question, position)
             except (ModelError, DataError) as problem:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from peerstats.errors import ModelError
+from peerstats.inference.layout import Level
 from peerstats.inference.method import Question
 
 Array = NDArray[np.float64]
@@ -64,7 +65,9 @@ def count_outcomes(question: Question, position: int) -> Counts:
     X, women, yes, strata = _rows(question)
     within = _varying(X, strata)
     if position not in within:
-        raise ModelError("it is constant within every site that holds both outcomes")
+        level = _stratum(question)
+        noun = "site" if level is None else level.noun
+        raise ModelError(f"it is constant within every {noun} that holds both outcomes")
     order = [position, *(k for k in within if k != position)]
     names = question.fit.design.names
     coded, steps = zip(*(_in_steps(X[:, k], names[k]) for k in order), strict=True)
@@ -98,6 +101,12 @@ def _check_model(question: Question) -> None:
         raise ModelError("conditioning on totals does not remove effects that cross the sites")
 
 
+def _stratum(question: Question) -> Level | None:
+    """The innermost clusters with an effect of their own, else the sites if there are any."""
+    levels = question.where.levels
+    return next((level for level in reversed(levels) if level.random), question.where.top)
+
+
 def _rows(question: Question) -> tuple[Array, Whole, Whole, Whole]:
     """X, women and yes of each row, and its stratum, of strata with both outcomes."""
     design = question.fit.design
@@ -108,9 +117,8 @@ def _rows(question: Question) -> tuple[Array, Whole, Whole, Whole]:
     if not np.allclose(women, trials * weights, rtol=0, atol=1e-9):
         raise ModelError("its weights are no numbers of women")
     yes = np.round(design.y * women).astype(np.int64)
-    inner = [level.codes for level in question.where.levels if level.random]
-    sites = [level.codes for level in question.where.levels[:1]]
-    strata = np.asarray([*sites, *inner][-1] if sites else np.zeros(design.n), dtype=np.int64)
+    level = _stratum(question)
+    strata = np.zeros(design.n, dtype=np.int64) if level is None else level.codes.astype(np.int64)
     total, of_yes = np.bincount(strata, weights=women), np.bincount(strata, weights=yes)
     both = ((of_yes > 0) & (of_yes < total))[strata]
     if not both.any():

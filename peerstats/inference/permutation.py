@@ -42,6 +42,8 @@ from peerstats.inference.scale import coefficient_scale
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
+MOST_NUMBERS = 2e7  # in the table of all arrangements
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Units:
@@ -76,12 +78,13 @@ def units_of(question: Question, position: int) -> Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Test:
-    """The exposure's score of each unit and arrangements of the units, the observed one first."""
+    """The exposure's score of each unit and arrangements of the units; `own` is the observed."""
 
     question: Question
     position: int
     units: Units
     orders: Codes
+    own: int
 
     def statistics(self, c: float) -> Array:
         """T of every arrangement when b = c; the model is fitted to the other columns."""
@@ -194,7 +197,8 @@ def _check(question: Question, position: int, units: Units) -> None:
         )
 
 
-def _row(question: Question, position: int) -> Estimate:
+def _test(question: Question, position: int) -> _Test:
+    """Return the arrangements to compare; ModelError where they are too few or too many."""
     units = units_of(question, position)
     _check(question, position, units)
     x = units.means(question.fit.design.X[:, position])
@@ -203,17 +207,26 @@ def _row(question: Question, position: int) -> Estimate:
         raise ModelError(
             f"{_shown(x, units)} have {ways:.0f} arrangements, so the smallest p is {2 / ways:.2g}"
         )
+    if min(ways, question.replicates) * units.count > MOST_NUMBERS:
+        raise ModelError(
+            f"{units.count} {units.noun}s times {question.replicates} arrangements are too many to "
+            "hold; with so many a likelihood ratio does as well"
+        )
     rng = question.rng("permutation", position)
     orders = _orders(x, units.block, question.replicates, rng)
-    test = _Test(question=question, position=position, units=units, orders=orders)
-    statistics = cache(test.statistics)
     own = int(np.flatnonzero((x[orders] == x).all(axis=1))[0])
+    return _Test(question=question, position=position, units=units, orders=orders, own=own)
+
+
+def _row(question: Question, position: int) -> Estimate:
+    test = _test(question, position)
+    statistics, own = cache(test.statistics), test.own
 
     def tails(c: float) -> tuple[float, float]:
-        T = statistics(c)
-        slack = 1e-9 * float(np.abs(T).max())
-        above, below = (T[own] - slack <= T).mean(), (T[own] + slack >= T).mean()
-        return float(above), float(below)
+        found = statistics(c)
+        slack = 1e-9 * float(np.abs(found).max())
+        above, below = found >= found[own] - slack, found <= found[own] + slack
+        return float(above.mean()), float(below.mean())
 
     error = float(question.fit.bse.iloc[position - len(question.fit.design.columns)])
     start = float(question.fit.solution.beta[position])

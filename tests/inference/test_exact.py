@@ -149,6 +149,8 @@ def test_what_cannot_be_counted_is_refused_with_its_size(make_study, why):
     fitted = fit("y ~ x + country + (1 | site_id)", data)
     assert "constant within every site" in why(fitted, "exact", "country[T.MEX]")
     assert "'score' has 160 values" in why(fit("y ~ x + score + (1 | site_id)", data), "exact", "x")
+    nested = fit("y ~ x + (1 | site_id/venue_id)", data)
+    assert "within every venue" in why(nested, "exact", "x")  # x goes with the venues here
     assert "random slopes" in why(fit("y ~ x + (1 + x | site_id)", data), "exact", "x")
     data["grade"], data["kind"] = np.arange(160) % 7, np.arange(160) % 5
     large = fit("y ~ x + grade + kind + (1 | site_id)", data)

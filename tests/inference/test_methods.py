@@ -44,6 +44,14 @@ def test_a_method_answers_or_says_why_not(asked, name, model):
         assert all(map(math.isfinite, (row.estimate, row.std_error, row.conf_low, row.conf_high)))
 
 
+def test_sampling_weights_leave_wald_only(make_study, question):
+    data = make_study(6, 20, effect=0.5)
+    data["weight"] = 1.0 + data["x"]
+    about = question(fit("y ~ x + (1 | site_id)", data, sampling_weights="weight"))
+    answering = {name for name, method in METHODS.items() if method.why_not(about, 1) is None}
+    assert answering == {"wald_between_within", "wald_t", "wald_z"}
+
+
 def test_every_method_answers_somewhere(asked):
     for method in METHODS.values():
         assert any(
