@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,16 +114,21 @@ def write(audited: Sequence[Audited], out: Path) -> list[str]:
         {name: None if value != value else value for name, value in row.items()} for row in rows
     ]
     contents = {"audit.csv": text.getvalue(), "audit.json": json.dumps(known, indent=1) + "\n"}
-    return [str(path) for path in _written(contents, out)]
+    files = {name: content.encode() for name, content in contents.items()}
+    return [str(path) for path in written(files, out)]
 
 
-def _written(contents: dict[str, str], out: Path) -> Iterator[Path]:
+def written(files: Mapping[str, bytes], out: Path) -> Iterator[Path]:
+    """Write files below `out`, each whole or not at all, for their owner only; yield their paths.
+
+    Raises PlaceError.
+    """
     before = os.umask(0o077)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
+        for name, content in files.items():
             part = out / f".{name}.part"
-            part.write_text(content, encoding="utf-8", newline="\n")
+            part.write_bytes(content)
             os.replace(part, out / name)
             yield out / name
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from peerstats.errors import Problem, did_you_mean
-from peerstats.spec.analysis import Analysis
+from peerstats.spec.analysis import Analysis, Section
 from peerstats.spec.document import Document, read_document
 from peerstats.spec.lines import Path
 
@@ -38,7 +38,7 @@ def read_spec(path: FilePath) -> Draft:
     """
     document = read_document(path, "analysis file")
     analysis, faults = _validate(document.content)
-    problems = tuple(_describe(fault, document) for fault in faults)
+    problems = tuple(describe(fault, document) for fault in faults)
     return Draft(analysis=analysis, problems=problems, document=document)
 
 
@@ -82,9 +82,9 @@ def _is_required(loc: Path) -> bool:
     return str(loc[-1]) in fields and bool(fields[str(loc[-1])].is_required())
 
 
-def _fields_around(loc: Path) -> Mapping[str, Any]:
-    """The keys that may stand where the last part of `loc` stands."""
-    fields: Mapping[str, Any] = Analysis.model_fields
+def _fields_around(loc: Path, top: type[Section] = Analysis) -> Mapping[str, Any]:
+    """The keys that may stand where the last part of `loc` stands, in a file of the kind `top`."""
+    fields: Mapping[str, Any] = top.model_fields
     for name in (part for part in loc[:-1] if isinstance(part, str)):
         annotation = fields[name].annotation if name in fields else None
         inner = next(iter(getattr(annotation, "__args__", ())), annotation)
@@ -92,12 +92,15 @@ def _fields_around(loc: Path) -> Mapping[str, Any]:
     return fields
 
 
-def _describe(fault: Mapping[str, Any], document: Document) -> Problem:
+def describe(
+    fault: Mapping[str, Any], document: Document, top: type[Section] = Analysis
+) -> Problem:
+    """Say in our words, with its line, what pydantic found wrong in a file of the kind `top`."""
     loc: Path = tuple(fault["loc"])
     where = ".".join(str(part) for part in loc)
     match fault["type"]:
         case "extra_forbidden":
-            known = _fields_around(loc)
+            known = _fields_around(loc, top)
             message = f"unknown key '{loc[-1]}'.{did_you_mean(str(loc[-1]), known)}"
         case "missing":
             message = f"'{loc[-1]}' is missing" + (
@@ -111,7 +114,7 @@ def _describe(fault: Mapping[str, Any], document: Document) -> Problem:
             hint = did_you_mean(given, options)
             message = f"'{loc[-1]}' is '{given}' but must be {fault['ctx']['expected']}.{hint}"
         case "model_type" | "dict_type":
-            keys = ", ".join(f"{name} = …" for name in _fields_around((*loc, "")))
+            keys = ", ".join(f"{name} = …" for name in _fields_around((*loc, ""), top))
             message = f"this must be a table {{{keys}}}"
         case "value_error":
             message = str(fault["ctx"]["error"])

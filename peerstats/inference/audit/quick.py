@@ -174,7 +174,7 @@ def fe_firth(setting: Setting, truth: Array, outcomes: Array, positions: Positio
     tables = tables.take(kept)
     with np.errstate(all="ignore"):
         best = fit_firth(tables, np.ones((len(within), len(kept)), dtype=bool), tight=TIGHT)
-        most = _limit(setting, len(within))
+        most = float(stats.chi2.isf(ALPHA, 1))
         done = Scored.empty(len(kept), len(positions))
         for at, k in enumerate(positions):
             if k not in within:
@@ -199,11 +199,6 @@ def _ratio(tables: Tables, best: FirthBatch, place: int, value: float) -> Array:
 def _inverse(S: Array) -> Array:
     by_replicate = np.ascontiguousarray(np.moveaxis(S, -1, 0))
     return np.asarray(np.moveaxis(np.linalg.inv(by_replicate), 0, -1), dtype=np.float64)
-
-
-def _limit(setting: Setting, slopes: int) -> float:
-    """The quantile of the ratio statistic that `inference.fe_firth` uses."""
-    return float(stats.chi2.isf(ALPHA, 1))
 
 
 def _second_stage(
