@@ -9,6 +9,8 @@ Econ Stat 36:672). Formulas: `peerstats.model.marginal.sandwich`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from peerstats.errors import ModelError
@@ -25,10 +27,17 @@ LEAST_DF = 3.0  # of what is learnt from sites only
 LEAST_WITHIN = 1.0
 
 
-def _exchangeable(question: Question) -> MarginalFit:
-    found: MarginalFit = question.once(
-        "gee", lambda: gee_of(clustered(question), question.fit.family)
-    )
+def _fitted(question: Question) -> MarginalFit:
+    """The fit with exchangeable correlation; with few sites it can have none that is possible."""
+
+    def make() -> MarginalFit:
+        design, family = clustered(question), question.fit.family
+        try:
+            return gee_of(design, family)
+        except ModelError:
+            return gee_of(design, family, "independence")
+
+    found: MarginalFit = question.once("gee", make)
     return found
 
 
@@ -62,7 +71,11 @@ def marginal_row(
 
 def _row(question: Question, position: int) -> Estimate:
     scale = coefficient_scale(question.fit.family)
-    return marginal_row(question, position, _exchangeable(question), scale)
+    fitted = _fitted(question)
+    row = marginal_row(question, position, fitted, scale)
+    if fitted.correlation == "exchangeable":
+        return row
+    return replace(row, method=f"{GEE_CR2.words} (independence, as no such correlation fits)")
 
 
 GEE_CR2 = method_of(

@@ -29,9 +29,12 @@ class Rejection:
 def interval_of(test: Rejection, alpha: float) -> tuple[float, float]:
     """The values, either side of the estimate, at which a tail falls to alpha / 2.
 
-    ModelError where it does not fall that far, or no test exists far out.
+    An end is infinite where it never does. ModelError where both are: nothing is learnt.
     """
-    return _end(test, alpha, -1.0), _end(test, alpha, 1.0)
+    low, high = _end(test, alpha, -1.0), _end(test, alpha, 1.0)
+    if math.isinf(low) and math.isinf(high):
+        raise ModelError("its test rejects no value however far from the estimate")
+    return low, high
 
 
 def _end(test: Rejection, alpha: float, side: float) -> float:
@@ -45,9 +48,7 @@ def _end(test: Rejection, alpha: float, side: float) -> float:
     while not rejects(outside):
         inside, outside = outside, 1.5 * outside
         if outside > FURTHEST * test.scale:
-            raise ModelError(
-                "its test rejects no value however far from the estimate, so it has no interval"
-            )
+            return side * math.inf
     while outside - inside > CLOSE * test.scale:
         middle = 0.5 * (inside + outside)
         inside, outside = (inside, middle) if rejects(middle) else (middle, outside)

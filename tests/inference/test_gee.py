@@ -11,6 +11,7 @@ from peerstats.model.formula import parse_formula
 from peerstats.model.marginal.gee import clustered_design, gee, gee_of
 
 REFERENCE = Path(__file__).parents[1] / "reference"
+PLAIN = {"correlation": "independence"}
 NAMES = {"(Intercept)": "Intercept", "urbanY": "urban[T.Y]", "trtprogabide": "trt[T.progabide]"}
 
 
@@ -83,6 +84,15 @@ def test_few_sites_are_refused(make_study, why, method):
     fitted = fit("y ~ country + (1 | site_id)", data)
     refused = why(fitted, method, "country[T.MEX]")
     assert refused == "a single site determines an estimate alone, so none varies there"
+
+
+def test_a_correlation_that_cannot_be_is_left_out_and_told(ask):
+    # Every site has the same number of yes: residuals of a site repel each other.
+    data = pd.DataFrame({"site": [s for s in range(6) for _ in range(4)], "x": [0, 1, 0, 1] * 6})
+    data["y"] = [1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 1] * 2
+    row = ask(fit("y ~ x + (1 | site)", data), "gee_cr2", "x")
+    assert row.method.endswith("(independence, as no such correlation fits)")
+    assert row.estimate == pytest.approx(gee("y ~ x", data, "site", **PLAIN).params["x"])
 
 
 def test_separation_is_refused_by_name(make_study, why):

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from peerstats.errors import ModelError
+from peerstats.inference.rejection import Rejection, interval_of
 from peerstats.model.fit import fit
 
 EVERYTHING = 10_000
@@ -97,3 +99,13 @@ def test_yes_no_outcomes_with_other_covariates(make_study, ask):
         assert 0 < row.p_value <= 1
         assert row.conf_low < row.estimate < row.conf_high
         assert row.std_error > 0
+
+
+def test_an_interval_may_be_open_on_one_side_only():
+    one = Rejection(tails=lambda c: (0.5, 0.5 if c < 2 else 0.0), estimate=1.0, scale=0.5)
+    low, high = interval_of(one, 0.05)
+    assert math.isinf(low)
+    assert high == pytest.approx(2.0, abs=1e-3)
+    none = Rejection(tails=lambda c: (0.5, 0.5), estimate=1.0, scale=0.5)
+    with pytest.raises(ModelError, match="rejects no value"):
+        interval_of(none, 0.05)
