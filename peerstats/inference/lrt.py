@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from peerstats.errors import ModelError
 from peerstats.inference.answer import method_of
 from peerstats.inference.estimates import Estimate
@@ -24,7 +26,9 @@ from peerstats.inference.method import Question
 from peerstats.inference.ratio import Ratio, quantile, tail
 from peerstats.inference.scale import coefficient_scale
 from peerstats.model.convergence import Solution
-from peerstats.model.refit import hold_column, refit
+from peerstats.model.fit import Fit
+from peerstats.model.profile import root_of
+from peerstats.model.refit import hold_column, refit, with_solution
 
 
 def likelihood_ratio(question: Question, position: int) -> Ratio:
@@ -32,22 +36,37 @@ def likelihood_ratio(question: Question, position: int) -> Ratio:
 
     Raises ModelError for a penalised fit, and where a maximum is not reached.
     """
-    fit = question.fit
-    if fit.penalty:
+    if question.fit.penalty:
         raise ModelError(
             "the fit is penalised, and its likelihood ratio has no chi-squared reference; use "
             "penalised_lrt"
         )
     best = question.once("maximum likelihood", lambda: maximum_likelihood(question))
+    return ratio_of(with_solution(question.fit, best, method=_likelihood(question.fit)), position)
 
-    def held_at(value: float) -> float:
-        return reached(refit(fit, hold_column(fit.design, position, value), reml=False)).loglik
 
+def _likelihood(fit: Fit) -> str:
+    return "ml" if fit.method == "reml" else fit.method
+
+
+def ratio_of(fit: Fit, position: int) -> Ratio:
+    """Return ζ of one column's coefficient in a fit by (penalised) maximum likelihood.
+
+    A standard deviation at zero may leave it when the coefficient is held: the model is then fitted
+    anew at each value. Otherwise each maximum is searched for from its neighbours (model.profile).
+    """
+    estimate = float(fit.solution.beta[position])
+
+    def anew(value: float) -> float:
+        held = reached(refit(fit, hold_column(fit.design, position, value), reml=False))
+        gain = max(2.0 * (fit.llf - held.loglik), 0.0)
+        return math.copysign(math.sqrt(gain), value - estimate)
+
+    singular = bool(np.any(fit.varcorr["sd"].to_numpy(dtype=np.float64) == 0.0))
     return Ratio(
-        held_at=held_at,
-        top=best.loglik,
-        estimate=float(best.beta[position]),
-        std_error=math.sqrt(float(best.covariance[position, position])),
+        zeta=anew if singular else root_of(fit, fit.design.names[position]),
+        estimate=estimate,
+        std_error=math.sqrt(float(fit.solution.covariance[position, position])),
     )
 
 

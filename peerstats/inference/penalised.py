@@ -25,14 +25,11 @@ from numpy.typing import NDArray
 from peerstats.errors import ModelError
 from peerstats.inference.answer import a_model, method_of, t_row
 from peerstats.inference.estimates import Estimate
-from peerstats.inference.lrt import ratio_row, reached
+from peerstats.inference.lrt import ratio_of, ratio_row, reached
 from peerstats.inference.method import Question
-from peerstats.inference.ratio import Ratio
-from peerstats.model.convergence import Solution
-from peerstats.model.design import Design
 from peerstats.model.engines.optimise import highest
 from peerstats.model.fit import Fit
-from peerstats.model.refit import hold_column, refit, with_solution
+from peerstats.model.refit import refit, with_solution
 from peerstats.model.surface import hessian_at, surface_of
 
 Array = NDArray[np.float64]
@@ -72,30 +69,8 @@ def _wald(question: Question, position: int) -> Estimate:
 
 def _ratio(question: Question, position: int) -> Estimate:
     found = penalised_fit(question)
-
-    def held_at(value: float) -> float:
-        design = hold_column(found.design, position, value)
-        rest = reached(refit(found, design))
-        return rest.loglik + _penalty(rest, design) + _log_f(held * value)
-
-    held = np.array([float(found.design.columns[position].term != "Intercept")])
-    ratio = Ratio(
-        held_at=held_at,
-        top=found.llf + _penalty(found.solution, found.design),
-        estimate=float(found.params.iloc[position]),
-        std_error=float(found.bse.iloc[position]),
-    )
-    return ratio_row(question, position, ratio, freedom(question, found, position))
-
-
-def _log_f(slopes: Array) -> float:
-    return float((0.5 * slopes - np.logaddexp(0.0, slopes)).sum())
-
-
-def _penalty(solution: Solution, design: Design) -> float:
-    """What the penalties add at a maximum; the log-likelihood of a fit is without them."""
-    slopes = [k for k, column in enumerate(design.columns) if column.term != "Intercept"]
-    return _log_f(solution.beta[slopes]) + float(np.log(solution.sds).sum())
+    df = freedom(question, found, position)
+    return ratio_row(question, position, ratio_of(found, position), df)
 
 
 def freedom(question: Question, found: Fit, position: int) -> float:

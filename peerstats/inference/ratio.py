@@ -23,17 +23,15 @@ FURTHEST = 1e6  # standard errors beyond which an interval has no end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """l(c), its maximum over c at `estimate`, and the standard error there."""
+    """ζ of one coefficient, its estimate and the standard error there."""
 
-    held_at: Callable[[float], float]
-    top: float
+    zeta: Callable[[float], float]
     estimate: float
     std_error: float
 
     def root(self, value: float) -> float:
-        """The signed root of the likelihood ratio of b = value: positive for an estimate above."""
-        gain = 2.0 * (self.top - self.held_at(value))
-        return math.copysign(math.sqrt(max(gain, 0.0)), self.estimate - value)
+        """The signed root as a test statistic of b = value: positive for an estimate above it."""
+        return -self.zeta(value)
 
     def end(self, critical: float) -> float:
         """The value beyond the estimate (below it for a negative `critical`) with |ζ| = |critical|.

@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from peerstats.errors import ModelError
 from peerstats.inference.answer import method_of
 from peerstats.inference.estimates import Estimate
-from peerstats.inference.lrt import ratio_row, reached
+from peerstats.inference.lrt import ratio_of, ratio_row, reached
 from peerstats.inference.method import Question
 from peerstats.inference.pooled import top_level
-from peerstats.inference.ratio import Ratio
 from peerstats.model.columns import Column
 from peerstats.model.fit import Fit
-from peerstats.model.refit import hold_column, refit, take_rows, with_solution
+from peerstats.model.refit import refit, take_rows, with_solution
 
 Array = NDArray[np.float64]
 SITE = "site effect"
@@ -116,17 +115,7 @@ def _row(question: Question, position: int) -> Estimate:
     if df < 1:
         raise ModelError("no between-within degrees of freedom are left for this coefficient")
     found, name = fixed_fit(question), question.fit.design.names[position]
-    place = found.design.names.index(name)
-
-    def held_at(value: float) -> float:
-        return refit(found, hold_column(found.design, place, value), reml=False).loglik
-
-    ratio = Ratio(
-        held_at=held_at,
-        top=found.llf,
-        estimate=float(found.params[name]),
-        std_error=float(found.bse[name]),
-    )
+    ratio = ratio_of(found, found.design.names.index(name))
     return ratio_row(question, position, ratio, df)
 
 

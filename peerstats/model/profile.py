@@ -21,7 +21,7 @@ there, and where that is below the quantile the interval is open (-1, 1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -144,6 +144,32 @@ def profile(fit: Fit, parameters: Sequence[str] | None) -> Profile:
         points=pd.concat(frames, ignore_index=True),
         messages=(*messages, *surface.messages),
     )
+
+
+def root_of(fit: Fit, parameter: str) -> Callable[[float], float]:
+    """Return ζ of one parameter at any value, each search starting where the nearest ones lead.
+
+    For a fit by (penalised) maximum likelihood without a standard deviation at zero: there it
+    would stay at zero, whatever the value asked for. The function raises ModelError where a
+    maximum is not reached.
+    """
+    surface = surface_of(fit)
+    (coordinate,) = _chosen(surface, [parameter])
+    here = surface.objective(surface.best, surface.modes)
+    trace = _trace(surface, coordinate, covariance_of(surface, here.modes), here.value)
+    found = [_Point(surface.best, here.modes, 0.0, 1.0 / trace.spread)]
+
+    def root(value: float) -> float:
+        nearest = sorted(found, key=lambda point: -abs(float(point.phi[trace.place]) - value))[-3:]
+        if float(nearest[-1].phi[trace.place]) == value:
+            return nearest[-1].zeta
+        point = _at(trace, nearest, value)
+        if point is None:
+            raise ModelError(f"The profile of '{parameter}' was not reached at a value asked for.")
+        found.append(point)
+        return point.zeta
+
+    return root
 
 
 def _chosen(surface: Surface, parameters: Sequence[str] | None) -> list[Coordinate]:
