@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from peerstats.errors import DataError as DataError
+    from peerstats.errors import ModelError as ModelError
+    from peerstats.errors import PeerstatsError as PeerstatsError
+    from peerstats.errors import UsageError as UsageError
     from peerstats.inference.door import infer as infer
     from peerstats.model.compare import anova as anova
     from peerstats.model.fit import fit as fit
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
     from peerstats.pipeline.door import run as run
 
 _HOME = {
+    "DataError": "peerstats.errors",
+    "ModelError": "peerstats.errors",
+    "PeerstatsError": "peerstats.errors",
+    "UsageError": "peerstats.errors",
     "anova": "peerstats.model.compare",
     "conditional_logit": "peerstats.model.marginal.conditional",
     "firth_logit": "peerstats.model.marginal.firth",
@@ -37,6 +45,10 @@ _HOME = {
 }
 
 __all__ = [
+    "DataError",
+    "ModelError",
+    "PeerstatsError",
+    "UsageError",
     "__version__",
     "anova",
     "conditional_logit",

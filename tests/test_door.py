@@ -23,6 +23,13 @@ def test_the_door_offers_its_names():
     assert set(ps.__all__) <= set(dir(ps))
 
 
+def test_refusals_can_be_caught_at_the_door():
+    with pytest.raises(ps.UsageError, match="no option 'methud'"):
+        ps.fit("y ~ x", {"y": [0, 1], "x": [1, 2]}, methud="agq")
+    for refusal in (ps.UsageError, ps.DataError, ps.ModelError):
+        assert issubclass(refusal, ps.PeerstatsError)
+
+
 def test_the_command_line_does_not_take_the_place_of_the_function():
     import peerstats.run  # noqa: F401
 

@@ -5,6 +5,7 @@ fit (penalised where the outcome is separated) → kinds of coefficients → rul
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -12,12 +13,17 @@ from peerstats.errors import ModelError, UsageError
 from peerstats.inference.estimates import Estimates, Remark
 from peerstats.inference.penalised import PENALTY
 from peerstats.inference.rule import infer as infer_fit
+from peerstats.model.engines.problem import make_problem
+from peerstats.model.estimable import separating_columns
 from peerstats.model.families import Family
 from peerstats.model.fit import Fit, fit
 from peerstats.model.formula import Formula
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+FINITE = "The estimates shown are penalised, which keeps them finite."
 
 
 class InferOptions(TypedDict, total=False):
@@ -61,26 +67,27 @@ def infer(
     'with 3 sites and 1 df this design cannot test a site-level exposure'
     """
     asked = {name: options.pop(name) for name in InferOptions.__annotations__ if name in options}
-    remark: Remark | None = None
+    first: tuple[Remark, ...] = ()
     if isinstance(model, Fit):
         if options or data is not None:
             raise UsageError("A fit has its data and options already; give infer() the fit only.")
         fitted = model
     else:
-        fitted, remark = describe(model, data, family, **options)
+        fitted, first = describe(model, data, family, **options)
     found = infer_fit(fitted, **asked)
-    return found if remark is None else replace(found, remarks=(remark, *found.remarks))
+    return replace(found, remarks=(*first, *found.remarks))
 
 
 def describe(
     formula: str | Formula, data: Any, family: str | Family = "binomial", **options: Any
-) -> tuple[Fit, Remark | None]:
-    """Fit a model, by its penalised likelihood and with a remark where the plain one has no end.
+) -> tuple[Fit, tuple[Remark, ...]]:
+    """Fit a model, by its penalised likelihood and with remarks where the plain one has no end.
 
-    Raises the ModelError of the plain fit when the penalised one has no answer either.
+    The remarks name each coefficient that would be infinite. Raises the ModelError of the plain fit
+    when the penalised one has no answer either.
     """
     try:
-        return fit(formula, data, family, **options), None
+        return fit(formula, data, family, **options), ()
     except ModelError as problem:
         if options.get("penalty") is not None:
             raise
@@ -90,5 +97,15 @@ def describe(
             raise problem from None
         if not fitted.converged:
             raise
-        sentence = f"{problem} The estimates shown are penalised, which keeps them finite."
-        return fitted, Remark(about=None, sort="warning", sentence=sentence)
+        return fitted, tuple(_endless(fitted)) or (_remark(None, str(problem)),)
+
+
+def _endless(fitted: Fit) -> Iterator[Remark]:
+    problem = make_problem(fitted.design, fitted.family)
+    for column in separating_columns(problem, fitted.design.columns, fitted.design.levels):
+        sentence = "The outcome is separated: it predicts the outcome perfectly in some rows."
+        yield _remark(column.name, sentence)
+
+
+def _remark(about: str | None, sentence: str) -> Remark:
+    return Remark(about=about, sort="penalised", sentence=f"{sentence} {FINITE}")

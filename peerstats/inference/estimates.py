@@ -46,7 +46,7 @@ class Remark:
     """
 
     about: str | None
-    sort: Literal["singular", "few_groups", "no_p_value", "warning"]
+    sort: Literal["singular", "few_groups", "no_p_value", "penalised", "sparse", "warning"]
     sentence: str
 
 
@@ -81,7 +81,11 @@ class Estimates:
             index=False, float_format=lambda v: f"{v:.4g}"
         )
         notes = [f"{r.term}: {r.reason}" for r in self.rows() if r.reason]
-        notes += [r.sentence for r in self.remarks if r.sentence not in " ".join(notes)]
+        own = set(self.frame["term"])
+        for remark in self.remarks:
+            if remark.sentence not in " ".join(notes):
+                subject = f"{remark.about}: " if remark.about in own else ""
+                notes.append(f"{subject}{remark.sentence}")
         return "\n".join([f"Estimates, {100 * (1 - self.alpha):g}% intervals", shown, *notes])
 
 

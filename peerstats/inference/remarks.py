@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from peerstats.inference.between import Finding, checked
 from peerstats.inference.estimates import Estimate, Remark
 from peerstats.inference.layout import Level, factor_noun
 from peerstats.inference.method import Question
@@ -20,8 +21,15 @@ FEW_FOR_VARIANCE = 5  # groups below which a between-group variance is no findin
 # tests of true nulls at the 5 % level reject clearly more often than that.
 FEW_FOR_CLUSTERED = 12
 FEW_FOR_SITE_LEVEL = 30
-# Methods whose standard error is as good as the between-site variance, by the words they begin with.
+# Methods whose standard error is as good as the between-site variance, by how their words begin.
 BY_VARIANCE = ("Wald", "likelihood ratio test")
+WITHIN = (
+    "comparison within",
+    "likelihood ratio with sites as fixed",
+    "mean of the sites' own",
+    "exact conditional",
+)  # and those whose estimate is that within sites
+SPARSE = 10  # women with the rarer outcome for each coefficient
 AT_ZERO = 1e-4  # standard deviation, in units of the residual one, that counts as zero (as in lme4)
 
 
@@ -48,6 +56,30 @@ def _about_fit(question: Question) -> Iterator[Remark]:
             "random intercept of each row takes that variation up."
         )
         yield Remark(about=None, sort="warning", sentence=sentence)
+    rarer, coefficients = outcomes_and_coefficients(question)
+    if 0 < rarer < SPARSE * coefficients:
+        sentence = (
+            f"{rarer:g} women have the rarer outcome, fewer than {SPARSE} for each of the "
+            f"{coefficients} coefficients: estimates vary much from sample to sample. Leave out "
+            "covariates or merge levels."
+        )
+        yield Remark(about=None, sort="sparse", sentence=sentence)
+
+
+def outcomes_and_coefficients(question: Question) -> tuple[float, int]:
+    """The rows with the rarer answer of a yes/no outcome (0 for others), and the coefficients.
+
+    The intercept and effects of single sites, which Firth's penalty takes care of, do not count.
+    """
+    design, family = question.fit.design, question.fit.family
+    own = [k for k, column in enumerate(design.columns) if column.variables]
+    count = sum(not question.is_site_effect(k) for k in own)
+    if family.name != "binomial":
+        return 0.0, count
+    trials = np.ones(design.n) if design.trials is None else design.trials
+    trials = trials if design.weights is None else trials * design.weights
+    yes = float(trials @ design.y)
+    return min(yes, float(trials.sum()) - yes), count
 
 
 def overdispersed(fit: Fit) -> bool:
@@ -86,7 +118,7 @@ def _about_factors(fit: Fit) -> Iterator[Remark]:
 
 
 def _about_coefficients(question: Question, rows: list[Estimate]) -> Iterator[Remark]:
-    top = question.where.top
+    top, between = question.where.top, checked(question)
     for position, row in enumerate(rows):
         if top is None or not question.fit.design.columns[position].variables:
             continue  # nothing to say of an intercept
@@ -94,6 +126,34 @@ def _about_coefficients(question: Question, rows: list[Estimate]) -> Iterator[Re
             yield Remark(about=row.term, sort="no_p_value", sentence=f"{row.reason}.")
         for sentence in _few_sites(question, position, top, row):
             yield Remark(about=row.term, sort="warning", sentence=sentence)
+        if row.method and not row.reason and between.get(position, "alike") != "alike":
+            sentence = _between(between[position], top, row)
+            yield Remark(about=row.term, sort="warning", sentence=sentence)
+
+
+def _between(finding: Finding, top: Level, row: Estimate) -> str:
+    """What the check of the association between sites means for the estimate that is reported."""
+    noun = top.noun
+    within = row.method.startswith(WITHIN)
+    if finding == "different" and within:
+        return (
+            f"Its association between {noun}s differs from that within {noun}s; the estimate is "
+            f"that within {noun}s."
+        )
+    if finding == "different":
+        return (
+            f"Its association between {noun}s differs from that within {noun}s, and the estimate "
+            f"mixes both; with the {noun} as a covariate it would be that within {noun}s."
+        )
+    if within:
+        return (
+            f"With {top.count} {noun}s it cannot be checked whether its association between "
+            f"{noun}s is that within {noun}s; the estimate is that within {noun}s."
+        )
+    return (
+        f"The estimate mixes its associations within {noun}s and between {noun}s, and with "
+        f"{top.count} {noun}s it cannot be checked whether they are alike."
+    )
 
 
 def _few_sites(question: Question, position: int, top: Level, row: Estimate) -> Iterator[str]:

@@ -190,7 +190,7 @@ def _separated(ready: Prepared) -> str | None:
         return None
     return (
         "The outcome is separated: "
-        + "; ".join(endless)
+        + "; ".join(map(_in_words, endless))
         + ". Its estimate would be infinite. Merge levels, leave the covariate out, or use a "
         "penalised or exact method."
     )
@@ -198,8 +198,8 @@ def _separated(ready: Prepared) -> str | None:
 
 def separating_columns(
     problem: Problem, columns: tuple[Column, ...], levels: tuple[Any, ...] = ()
-) -> list[str]:
-    """Return, in words, each column whose coefficient has no finite estimate.
+) -> list[Column]:
+    """Return each column whose coefficient has no finite estimate.
 
     Where one covariate tells all outcomes apart, no other column has a finite estimate either.
     Those that separate in a model of their own are then the ones to look at.
@@ -212,7 +212,7 @@ def separating_columns(
     found = _endless(signs, X, columns)
     named = [column for column in found if column.term != "Intercept"] or found
     alone = [c for c in named if len(named) > 1 and _separates_alone(signs, X, columns, c)]
-    return [_in_words(column) for column in alone or named]
+    return alone or named
 
 
 def _separates_alone(signs: Array, X: Array, columns: tuple[Column, ...], column: Column) -> bool:

@@ -62,7 +62,7 @@ def audit_analysis(
         tell(f"model {section.key}: {section.outcome} by {section.exposure}")
         answer = _answer(plan, section, ground)
         answers.append((section, answer))
-        if answer.fit is not None and answer.estimates is not None:
+        if answer.fit is not None and answer.estimates is not None and not answer.fit.penalty:
             plans[section.key] = plan_audit(audit_request(section, answer, plan.analysis.seed))
     if plans:
         tell(f"simulating {len(plans)} model{'s' if len(plans) > 1 else ''}")
@@ -102,7 +102,7 @@ def _answer(plan: Plan, section: ModelSection, ground: Ground) -> ModelAnswer:
 
 
 def _reason(section: ModelSection, answer: ModelAnswer) -> str:
-    refused = ("not_estimable", "not_converged")
+    refused = ("not_estimable", "not_converged", "penalised")
     for mark in answer.block.marks:
         if mark.where == address(section.key) and mark.sort in refused:
             return mark.sentence

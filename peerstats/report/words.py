@@ -33,6 +33,10 @@ REGRESSIONS = {
 METHODS = {
     "laplace": "maximum likelihood with the Laplace approximation",
     "agq": "maximum likelihood with adaptive Gauss–Hermite quadrature",
+    "penalised_laplace": "penalised maximum likelihood (log-F on the slopes, log of the standard "
+    "deviations between groups) with the Laplace approximation",
+    "penalised_agq": "penalised maximum likelihood (log-F on the slopes, log of the standard "
+    "deviation between groups) with adaptive Gauss–Hermite quadrature",
     "ml": "maximum likelihood",
     "reml": "restricted maximum likelihood",
     "irls": "maximum likelihood (iteratively reweighted least squares)",

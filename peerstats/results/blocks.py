@@ -157,7 +157,9 @@ class Mark:
     """
 
     where: str
-    sort: Literal["singular", "not_converged", "not_estimable", "no_p_value", "warning"]
+    sort: Literal[
+        "singular", "not_converged", "not_estimable", "no_p_value", "penalised", "warning"
+    ]
     sentence: str
 
 
@@ -204,12 +206,127 @@ class GroupBlock:
     groups: tuple[Group, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLevel:
+    """A coefficient under audit; `base` is its address in its model, such as M.V.L."""
+
+    label: str
+    base: str
+    tested: bool = True  # False where the report itself gives no test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditBlock:
+    """What methods do on the layout of model M; for level base A, scenario S and method K
+
+    A.audit.S.K.coverage|type1|power|bias|unanswered, and the Monte-Carlo standard error of each
+    under the same address and .error; A.audit.S.K.replicates. Rates are percentages.
+    """
+
+    key: str  # "M.audit"
+    model: str
+    title: str
+    levels: tuple[AuditLevel, ...]
+    scenarios: tuple[Item, ...]
+    methods: tuple[Item, ...]  # the report's own first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBlock:
+    """Observed against expected by group: B.G.observed (percentage or mean), .expected, .low,
+    .high for group G, B.G.n and of yes/no outcomes B.G.events; of B.groups groups B.inside have
+    `observed` from `low` to `high`. B.G.cell.C are the counts that the gate judges.
+    """
+
+    key: str
+    title: str
+    model: str
+    factor: str
+    factor_label: str
+    outcome_label: str
+    percent: bool
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualBlock:
+    """Quantile residuals at fixed probabilities: B.Q.value, .normal, .low, .high for item Q; of
+    B.quantiles quantiles B.inside have `value` from `low` to `high`.
+    """
+
+    key: str
+    title: str
+    model: str
+    quantiles: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfluenceBlock:
+    """The exposure's estimate without one group: B.G.L.or (or another measure), .low, .high for
+    level L (B.G.or where it has none); with all groups it is the model's own.
+
+    B.G.cell.C are the group's level-by-outcome counts, which the gate judges.
+    """
+
+    key: str
+    title: str
+    model: str
+    factor: str
+    factor_label: str
+    measure: Measure
+    exposure: Term
+    groups: tuple[Group, ...]
+    method: str  # of inference, in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproximationBlock:
+    """Laplace's estimate less that by quadrature, in standard errors: B.R.shift for row R, and
+    B.nodes."""
+
+    key: str
+    title: str
+    model: str
+    rows: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A covariate's shape: B.V.p and B.V.df of the test against the straight line, and at each
+    position I B.V.I.x, .curve (.low, .high) and .line, all compared with position `reference`.
+
+    B.V.outside is the number of women beyond the outer positions, on the side of fewer.
+    """
+
+    variable: str
+    label: str
+    positions: tuple[str, ...]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearityBlock:
+    """A restricted cubic spline against a straight line, for each measurement of a model."""
+
+    key: str
+    title: str
+    model: str
+    measure: Measure
+    outcome_label: str
+    curves: tuple[Curve, ...]
+    left_out: tuple[str, ...] = ()  # labels of measurements that could not be examined
+
+
+CheckBlock = CalibrationBlock | ResidualBlock | InfluenceBlock | ApproximationBlock | LinearityBlock
+
 Block = (
-    BaselineBlock
+    AuditBlock
+    | BaselineBlock
     | FlowBlock
     | MissingBlock
     | QualityBlock
     | ReliabilityBlock
     | ModelBlock
     | GroupBlock
+    | CheckBlock
 )

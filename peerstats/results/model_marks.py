@@ -8,6 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
+from peerstats.inference.door import FINITE
 from peerstats.inference.estimates import Estimate, Estimates, Remark
 from peerstats.inference.layout import factor_noun
 from peerstats.inference.rule import LEAST_DF
@@ -28,7 +29,7 @@ def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) 
         mark
         for key, one in fitted.items()
         for remark in one.estimates.remarks
-        if key == main or remark.sort in ("no_p_value", "singular")
+        if key == main or remark.sort in ("no_p_value", "singular", "penalised")
         for mark in _mark(key, remark, terms, crude=key not in (model, main))
     ]
     marks += [mark for key, one in fitted.items() for mark in _unbounded(key, one)]
@@ -125,6 +126,11 @@ def _unbounded(key: str, fitted: Fitted) -> Iterator[Mark]:
 
 
 def _mark(key: str, remark: Remark, terms: tuple[Term, ...], *, crude: bool) -> Iterator[Mark]:
+    if remark.sort == "sparse":
+        return  # it compares exact counts: above the gate the report makes the sentence anew
+    if remark.sort == "penalised":
+        yield Mark(where=key, sort="penalised", sentence=_separated(remark, terms))
+        return
     if remark.sort == "singular":
         yield Mark(where=key, sort="singular", sentence=remark.sentence)
         return
@@ -140,6 +146,16 @@ def _mark(key: str, remark: Remark, terms: tuple[Term, ...], *, crude: bool) -> 
     where = key if crude else f"{key}.{owner.variable}"
     sentence = f"{owner.label}: {remark.sentence[:1].lower()}{remark.sentence[1:]}"
     yield Mark(where=where, sort=sort, sentence=sentence)
+
+
+def _separated(remark: Remark, terms: tuple[Term, ...]) -> str:
+    """Name the covariate and the level that a remark gives the coefficient of."""
+    named = ((t, v) for t in terms for v in t.levels if remark.about and v.term == remark.about)
+    term, level = next(named, (None, None))
+    if term is None or level is None:
+        return remark.sentence
+    name = f"{term.label} “{level.label}”" if level.key else term.label
+    return f"The outcome is separated: {name} predicts it perfectly in some rows. {FINITE}"
 
 
 def methods_of(estimates: Estimates, terms: tuple[Term, ...]) -> tuple[tuple[str, str], ...]:

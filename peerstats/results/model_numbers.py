@@ -205,16 +205,17 @@ def fit_numbers(model: str, fitted: Fitted, women: Women) -> Iterator[Number]:
     """
     everybody = (np.ones(len(women.person), dtype=bool),)
     behind = _Behind(fit=fitted.key, basis=women.smallest(everybody), sensitive=women.sensitive)
-    yield Number(
-        address=f"{model}.loglik",
-        kind="loglik",
-        scale="log_likelihood",
-        value=fitted.fit.llf,
-        format="decimal2",
-        fit=behind.fit,
-        basis=behind.basis,
-        sensitive=behind.sensitive,
-    )
+    if not fitted.fit.penalty:  # a likelihood that is not at its maximum is not to be compared
+        yield Number(
+            address=f"{model}.loglik",
+            kind="loglik",
+            scale="log_likelihood",
+            value=fitted.fit.llf,
+            format="decimal2",
+            fit=behind.fit,
+            basis=behind.basis,
+            sensitive=behind.sensitive,
+        )
     if fitted.fit.method == "agq":
         yield constant(f"{model}.nodes", fitted.fit.nodes)
     for factor, groups in fitted.fit.groups.items():

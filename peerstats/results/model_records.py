@@ -16,7 +16,7 @@ def record_of(key: str, fit: Fit, dropped: tuple[tuple[str, int], ...]) -> FitRe
         formula=str(fit.formula),
         family=fit.family.name,
         link=fit.family.link,
-        method=fit.method,
+        method=f"penalised_{fit.method}" if fit.penalty else fit.method,
         nobs=fit.nobs,
         groups=tuple(fit.groups.items()),
         converged=fit.converged,

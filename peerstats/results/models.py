@@ -7,7 +7,7 @@ an adjusted estimate differ because of the adjustment and not because of who is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,11 +17,12 @@ from peerstats.data.codebook import Field
 from peerstats.data.sample import Sample
 from peerstats.effects import EFFECTS, headline
 from peerstats.errors import ModelError
-from peerstats.inference.estimates import Estimates
+from peerstats.inference.door import describe
+from peerstats.inference.estimates import Estimates, Remark
 from peerstats.inference.methods import METHODS
 from peerstats.inference.rule import infer
 from peerstats.model.families import find_family
-from peerstats.model.fit import Fit, fit
+from peerstats.model.fit import Fit, FitOptions, fit
 from peerstats.model.formula import parse_formula
 from peerstats.results.blocks import Also, Item, Mark, ModelBlock, Term
 from peerstats.results.counting import distinct
@@ -84,6 +85,8 @@ class ModelAnswer:
     estimates: Estimates | None
     women: pd.Series | None
     sites: pd.Series | None = None  # of each row that was given to the fit
+    terms: tuple[TermRows, ...] = ()
+    sizes: Women | None = None  # who the rows are of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,8 +110,9 @@ def model_results(
 
     `sites` names the column of the sample that holds the site. Estimates are on the scale that the
     family is published with, conditional on the random effects. Raises ModelError for a fit that
-    cannot be estimated or did not converge, unless the request says "report"; UsageError for a
-    term the grammar does not know.
+    cannot be estimated or did not converge, unless the request says "report": then a separated
+    outcome is answered by penalised fits and the block says so, and other failures leave no
+    numbers. UsageError for a term the grammar does not know.
     """
     case = _prepare(request, sample, sites)
     done: list[Fitted] = []
@@ -128,6 +132,8 @@ def model_results(
         estimates=adjusted.estimates if adjusted else None,
         women=_persons(case),
         sites=case.sites,
+        terms=case.terms,
+        sizes=_women(case),
     )
 
 
@@ -225,17 +231,7 @@ def _attempt(case: _Case, key: str, text: str) -> Fitted | Mark:
     try:
         if key == request.key:
             _refuse_empty_cells(case)
-        fitted = fit(
-            text,
-            case.frame,
-            family=request.family,
-            link=request.link,
-            method=request.method,
-            nodes=request.nodes,
-            # ML divides by the rows and not by what is left of them: with few sites its variances
-            # and standard errors are too small (Patterson & Thompson 1971).
-            reml=request.family == "gaussian" and bool(request.random),
-        )
+        fitted, remarks = _fit(case, text)
     except ModelError as problem:
         if request.if_not_estimable == "stop":
             raise ModelError(f"Model '{key}' ({text}): {problem} {OR_REPORT}") from problem
@@ -248,12 +244,30 @@ def _attempt(case: _Case, key: str, text: str) -> Fitted | Mark:
             )
         return Mark(where=key, sort="not_converged", sentence=sentence)
     estimates = infer(fitted, sites=case.sites)
+    estimates = replace(estimates, remarks=(*remarks, *estimates.remarks))
     other = key == request.key and request.inference != "default"
     also = infer(fitted, sites=case.sites, rule=request.inference) if other else None
     # The table shows the random part of the null and the adjusted model only.
     shown = key in (request.key, address(request.key, "null"))
+    shown = shown and not fitted.penalty  # its variances are kept off zero on purpose
     between = EFFECTS["variance"].measure(fitted, estimates) if shown else None
     return Fitted(key=key, fit=fitted, estimates=estimates, also=also, between=between)
+
+
+def _fit(case: _Case, text: str) -> tuple[Fit, tuple[Remark, ...]]:
+    """Fit one model; where the report may explain, a separated outcome by penalised likelihood."""
+    request = case.request
+    options: FitOptions = {
+        "link": request.link,
+        "method": request.method,
+        "nodes": request.nodes,
+        # ML divides by the rows and not by what is left of them: with few sites its variances
+        # and standard errors are too small (Patterson & Thompson 1971).
+        "reml": request.family == "gaussian" and bool(request.random),
+    }
+    if request.if_not_estimable == "stop":
+        return fit(text, case.frame, request.family, **options), ()
+    return describe(text, case.frame, request.family, **options)
 
 
 def _refuse_empty_cells(case: _Case) -> None:

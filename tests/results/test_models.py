@@ -317,12 +317,19 @@ def test_a_separated_covariate_stops_or_is_reported(women):
         model_results(asked, sample_of(frame), sites="site_id")
     reported = request(covariates=(("formality", "permits"),), if_not_estimable="report")
     answer = model_results(reported, sample_of(frame), sites="site_id")
-    assert [m.where for m in answer.block.marks if m.sort == "not_estimable"] == [
-        "m1.crude.formality",
-        "m1",
-    ]
-    assert "m1.formality.formal.n" in answer.numbers
-    assert "m1.formality.formal.or" not in answer.numbers
+    told = {m.where: m.sentence for m in answer.block.marks if m.sort == "penalised"}
+    assert set(told) == {"m1.crude.formality", "m1"}
+    assert told["m1"] == (
+        "The outcome is separated: Venue “Formal” predicts it perfectly in some rows. "
+        "The estimates shown are penalised, which keeps them finite."
+    )
+    assert dict(answer.block.inference)["formality"].startswith(FE_FIRTH.words)
+    assert answer.records["m1"].method == "penalised_laplace"
+    assert not {"m1.loglik", "m1.site_id.variance"} & set(answer.numbers)
+    firth = peerstats.firth_logit("y ~ formality + x", frame, "site_id")
+    ratio = np.exp(firth.params["formality[T.informal]"])
+    assert answer.numbers["m1.formality.formal.or"].value == pytest.approx(1 / ratio, rel=1e-6)
+    assert 1 < answer.numbers["m1.formality.formal.low"].value < np.inf
     assert "m1.crude.x.1.or" in answer.numbers
 
 
@@ -434,8 +441,6 @@ def test_a_covariate_of_venues_is_warned_of_where_the_model_has_no_venues(women)
 def test_a_site_level_covariate_is_refused_by_the_design_even_without_a_fit(women):
     frame = women(3, 40)
     frame["y"] = 0.0  # nothing can be fitted
-    frame.loc[frame.index[::7], "y"] = 1.0
-    frame.loc[frame["x"] == 1, "y"] = 0.0  # separated
     answer = model_results(
         request(exposure="country", covariates=(("x", "because"),), if_not_estimable="report"),
         sample_of(frame),

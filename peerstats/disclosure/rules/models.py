@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from peerstats.disclosure.draft import FEW, Draft, note, under, with_block, with_numbers, withhold
-from peerstats.disclosure.rules.refusals import alone, every, hide, refused
+from peerstats.disclosure.rules.refusals import alone, every, hide, refused, separated
 from peerstats.results import Number, address
 from peerstats.results.blocks import Mark, ModelBlock, Term, TermLevel
 
@@ -143,7 +143,7 @@ def _marked(draft: Draft, block: ModelBlock, where: str, sentence: str) -> Draft
 
 def _terms(draft: Draft, block: ModelBlock) -> Draft:
     """Withhold terms with a small cell, and the adjusted model that has one among others."""
-    few = False
+    few = block.key in separated(block)
     for term in block.terms:
         sides = (address(block.key, term.variable), address(block.key, "crude", term.variable))
         places = under(draft.numbers, *sides)

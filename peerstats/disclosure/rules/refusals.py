@@ -3,7 +3,7 @@
 A model of one covariate that cannot be estimated has an empty cell: all women with an infection
 are in one setting. Beside a withheld covariate "not estimable" would say just that. So all that a
 withheld fit leaves behind is made the same in both cases: its numbers are replaced by withheld
-ones, its record, its marks and what was made from it (random part, methods, plot of groups) go.
+ones, its record, its marks and what was made from it (random part, methods, audit, plots) go.
 
 This is done for the fit of a withheld covariate alone, for the adjusted model that it is in and,
 where the outcome is rare, for every fit.
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from peerstats.disclosure.draft import FEW, Draft, under, with_block, with_numbers
 from peerstats.results import Kind, Number, address
-from peerstats.results.blocks import GroupBlock, ModelBlock, Term
+from peerstats.results.blocks import AuditBlock, GroupBlock, ModelBlock, Term
 from peerstats.results.model_marks import BY_DESIGN
 
 
@@ -47,8 +47,15 @@ def every(block: ModelBlock) -> Iterator[Hidden]:
 
 
 def refused(block: ModelBlock) -> set[str]:
-    """Return the keys of fits that could not be had."""
-    return {m.where for m in block.marks if m.sort in ("not_estimable", "not_converged")}
+    """Return the keys of fits that could not be had, or only by penalising what separates them."""
+    sorts = ("not_estimable", "not_converged", "penalised")
+    return {m.where for m in block.marks if m.sort in sorts}
+
+
+def separated(block: ModelBlock) -> set[str]:
+    """Return the keys of penalised fits: somewhere they have an empty cell, also of covariates
+    together, and an estimate that is finite by its penalty alone would give it back."""
+    return {m.where for m in block.marks if m.sort == "penalised"}
 
 
 def hide(draft: Draft, key: str, fits: Iterable[Hidden], ours: tuple[str, ...]) -> Draft:
@@ -112,9 +119,10 @@ def _withheld(block: ModelBlock, fit: Hidden) -> Iterator[Number]:
 
 
 def _without_groups(draft: Draft, model: str) -> Draft:
-    """Take out plots of the groups of a hidden model."""
+    """Take out the audit and the plots of groups of a hidden model."""
     blocks = draft.results.blocks
-    plots = [k for k, b in blocks.items() if isinstance(b, GroupBlock) and b.model == model]
+    made = (AuditBlock, GroupBlock)
+    plots = [k for k, b in blocks.items() if isinstance(b, made) and b.model == model]
     draft = with_numbers(draft, (), under(draft.numbers, *plots) if plots else ())
     kept = {k: b for k, b in blocks.items() if k not in plots}
     return replace(draft, results=replace(draft.results, blocks=kept))

@@ -96,3 +96,28 @@ def test_what_the_number_of_sites_refuses_is_said_of_a_withheld_model_too(model)
     mark = Mark(where="m1.age", sort="no_p_value", sentence=sentence)
     released = release(with_crude_fits(model(SMALL, [mark])), STANDARD)
     assert set(sentences(released)) == {sentence, TOO_SMALL}
+
+
+def penalised(results, *keys):
+    """Results whose fits were separated, as the report names it."""
+    sentence = "The outcome is separated: Peer support “Yes” predicts it perfectly in some rows."
+    marks = tuple(Mark(where=key, sort="penalised", sentence=sentence) for key in keys)
+    block = results.blocks["m1"]
+    return replace(
+        results, blocks={**results.blocks, "m1": replace(block, marks=(*block.marks, *marks))}
+    )
+
+
+def test_a_penalised_estimate_looks_like_one_with_small_cells(model):
+    small = with_crude_fits(model(SMALL))
+    empty = penalised(with_crude_fits(model(EMPTY)), "m1.crude.x", "m1")
+    assert seen(release(small, STANDARD)) == seen(release(empty, STANDARD))
+
+
+@pytest.mark.parametrize("key", ["m1", "m1.crude.age"])
+def test_separation_without_a_small_cell_is_withheld_and_not_told(model, key):
+    """Covariates together, or a measurement, can tell the outcome; x has large cells here."""
+    released = release(penalised(with_crude_fits(model(((60, 20), (50, 30)))), key), STANDARD)
+    assert sentences(released) == [TOO_SMALL]
+    assert released.number("m1.x.1.or").printed == "[c]"
+    assert key not in released.fits
