@@ -305,25 +305,25 @@ def _general(fit: Fit, problem: Problem) -> Surface:
 def _gaussian(fit: Fit, problem: Problem) -> Surface:
     """φ = (β, ω, log σ)."""
     linear = Linear(problem=problem, reml=False)
-    p = problem.X.shape[1]
+    p, R = problem.X.shape[1], linear.products.triangle
     random, omega = _random_part(fit, problem)
 
     def objective(phi: Array, modes: Array) -> Evaluation:
         beta, sigma = phi[:p], float(np.exp(phi[-1]))
         theta, change = random.theta(phi[p:-1] / random.units(sigma))
         at = linear.at(theta)
-        gap = beta - at.beta
+        gap = R @ (beta - at.beta)
         pulled = at.root @ (at.root.T @ gap)
         r2 = at.r2 + float(gap @ pulled)
         v = at.v - at.solved @ gap
-        here = replace(at, v=v, pull=linear.pull(at.L, beta, v))
+        here = replace(at, v=v, pull=linear.pull(at.L, at.moved + gap, v))
         by_theta, by_r2 = slopes(linear, here)
         by_log = -2 * by_theta - linear.df * by_r2 / at.r2
         value = -0.5 * (linear.n * np.log(2 * np.pi * sigma**2) + at.H.log_determinant)
         by_omega = -0.5 * ((by_log + by_r2 / sigma**2) @ change) / random.units(sigma)
         sds = phi[p:-1] * (random.units(sigma) != 1)
         by_sigma = -linear.n + r2 / sigma**2 - by_omega @ sds
-        gradient = np.r_[-pulled / sigma**2, by_omega, by_sigma]
+        gradient = np.r_[-R.T @ pulled / sigma**2, by_omega, by_sigma]
         return Evaluation(value=value - 0.5 * r2 / sigma**2, gradient=gradient, modes=modes)
 
     log_sigma = 0.5 * float(np.log(fit.solution.dispersion))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from peerstats.errors import ModelError, UsageError
+from peerstats.errors import UsageError
 from peerstats.model.fit import fit
 
 WIDTH = 2e-3  # of an interval: lme4 interpolates, and its glmer profile stops early
@@ -92,9 +92,15 @@ def test_the_parameters_and_the_level_are_checked(herds):
         herds.profile(["Intercept"]).conf_int(0.001)
 
 
-def test_a_model_without_random_effects_has_wald_intervals_only(public_data):
-    with pytest.raises(ModelError, match="use conf_int"):
-        fit("cbind(incidence, noninc) ~ period", public_data("cbpp")).profile()
+def test_a_model_without_random_effects_has_profiles_that_are_those_of_its_likelihood(public_data):
+    data = public_data("cbpp")
+    data["period"] = data["period"].astype(float)
+    fitted = fit("cbind(incidence, noninc) ~ period", data)
+    ends = fitted.profile().conf_int().loc["period"]
+    for end in ends:
+        held = data.assign(held=end * data["period"])
+        there = fit("cbind(incidence, noninc) ~ 1 + offset(held)", held)
+        assert fitted.llf - there.llf == pytest.approx(3.841459 / 2, abs=1e-4)
 
 
 def test_a_singular_random_part_leaves_the_coefficients_their_profiles():

@@ -143,6 +143,23 @@ def test_a_variance_without_bound_is_not_reported_as_converged() -> None:
     assert not model.converged or model.varcorr["sd"][0] < 20
 
 
+@pytest.mark.parametrize("reml", [False, True])
+def test_a_covariate_that_is_nearly_constant_costs_no_digits(reml: bool) -> None:
+    """3 ± 1e-5 beside the intercept: a peer is 5e-5 off the criterion, or stops early."""
+    rng = np.random.default_rng(12)
+    x = 3 + 1e-5 * rng.normal(size=200)
+    site = np.arange(200) % 10
+    y = 1e6 * (rng.normal(size=200) + rng.normal(size=10)[site] + 1e5 * (x - 3))
+    data = pd.DataFrame({"x": x, "moved": x - 3, "site": site, "y": y})  # x - 3 is exact
+    found, exact = (
+        fit(f"y ~ {name} + (1 | site)", data, "gaussian", reml=reml) for name in ("x", "moved")
+    )
+    assert found.converged
+    assert found.llf == pytest.approx(exact.llf, abs=1e-7)
+    assert found.bse["x"] == pytest.approx(exact.bse["moved"], rel=1e-6)
+    assert found.params["x"] == pytest.approx(exact.params["moved"], abs=1e-5 * found.bse["x"])
+
+
 def test_a_level_that_the_fit_has_not_seen_is_never_zero_without_a_word() -> None:
     model = fit("usen ~ age + urban + (1 | district)", read("contraception"))
     new = read("contraception").head(2).assign(district=["1", "elsewhere"])

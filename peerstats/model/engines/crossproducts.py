@@ -1,15 +1,16 @@
 """What a linear mixed model needs of its data: crossproducts, summed up once.
 
 With Z the rows z_i of all effects (L = 1), W the weights, [X e] the fixed effects' columns and the
-outcome's residual from least squares,
+outcome's residual from least squares, and W^½X = QR,
 
-    N = Z'WZ,   F = Z'W[X e],   [X e]'W[X e],
+    N = Z'WZ,   F = Z'W^½[Q W^½e],   [Q W^½e]'[Q W^½e],
 
 every value of the likelihood, its gradient and its Hessian follow from these (Bates et al. 2015,
 section 3): what an evaluation costs depends on the number of effects, not on the number of rows.
 N is kept in the blocks of `elimination`: N_j of the first factor's levels, its entries where such a
 level meets a place of the rest, and the sparse block of the rest. The residual in the place of the
-outcome keeps digits: no difference of large numbers is taken later.
+outcome and Q in that of X keep digits: no difference of large numbers is taken later, not even
+where a column of X is nearly a sum of others. What is said of the columns of Q is said of γ = Rβ.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import linalg, sparse
 
 from peerstats.model.engines.elimination import (
     Eliminated,
@@ -36,7 +37,7 @@ Blockwise = tuple[Array, ...]
 
 @dataclass(frozen=True, eq=False)
 class Crossproducts:
-    """N by blocks, F (q, p+1), the columns' own crossproducts and the least-squares β."""
+    """N by blocks, F (q, p+1), the columns' own crossproducts, R and the least-squares β."""
 
     structure: Structure
     first: Array  # (levels, K, K)
@@ -44,6 +45,7 @@ class Crossproducts:
     rest: sparse.csr_matrix  # (rest, rest)
     fixed: Array
     gram: Array
+    triangle: Array  # R (p, p)
     beta: Array
 
     @classmethod
@@ -52,10 +54,13 @@ class Crossproducts:
         problem = s.problem
         w, X, y = problem.m, problem.X, problem.y - problem.offset
         root = np.sqrt(w)
-        beta: Array = np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0].astype(np.float64)
-        both = np.column_stack([X, y - X @ beta])
+        Q, R = np.linalg.qr(X * root[:, None])
+        first = Q.T @ (y * root)
+        e = y * root - Q @ first
+        again = Q.T @ e  # rounding of large numbers, taken away at a second look
+        both = np.column_stack([Q, e - Q @ again])
         loadings = s.loadings(tuple(np.eye(block.size) for block in problem.blocks))
-        weighted = w[:, None] * both
+        weighted = root[:, None] * both
         pairs, rest = np.zeros((0, s.width)), sparse.csr_matrix((s.rest_size,) * 2)
         if s.rest_size:
             row, column, entries = rest_entries(loadings, w)
@@ -67,9 +72,15 @@ class Crossproducts:
             pairs=pairs,
             rest=rest,
             fixed=np.column_stack([loadings.gather(column) for column in weighted.T]),
-            gram=both.T @ weighted,
-            beta=beta,
+            gram=both.T @ both,
+            triangle=R,
+            beta=untriangled(R, first + again),
         )
+
+    @property
+    def log_volume(self) -> float:
+        """½ log|X'WX| = Σ log|R_ii|."""
+        return float(np.log(np.abs(np.diag(self.triangle))).sum())
 
     @cached_property
     def coupling(self) -> Array | sparse.csr_matrix:
@@ -112,6 +123,12 @@ class Crossproducts:
         for k, places in zip(s.rest, s.pairs_of, strict=True):
             found[places] = np.einsum("pek,ef->pfk", self.pairs[places], L[k])
         return found
+
+
+def untriangled(triangle: Array, right: Array) -> Array:
+    """R^-1 times columns."""
+    found: Array = linalg.solve_triangular(triangle, right) if len(triangle) else right
+    return found
 
 
 def first_factor(s: Structure, L: Blockwise) -> Array:

@@ -17,6 +17,7 @@ from scipy import linalg
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.components import component, effects, small_columns, transformed
+from peerstats.model.engines.crossproducts import untriangled
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.general import SINGULAR
@@ -52,10 +53,8 @@ def fit_lmm(ready: Prepared, reml: bool) -> Solution:
 def _guess(linear: Linear) -> Array:
     """Moment estimates of θ on the diagonals: E(Σwze)²/σ² ≈ x + θ²x², x = Σwz² of a level."""
     problem = linear.problem
-    y, w = problem.y - problem.offset, problem.m
-    root = np.sqrt(w)
-    beta = np.linalg.lstsq(problem.X * root[:, None], y * root, rcond=None)[0]
-    e = y - problem.X @ beta
+    w = problem.m
+    e = problem.y - problem.offset - problem.X @ linear.products.beta
     sigma2 = max(float(w @ (e * e)) / linear.n, 1e-300)
     found = [np.zeros(0)]
     for block in problem.blocks:
@@ -141,7 +140,9 @@ def _covariance(linear: Linear, at: Profile, optimum: Optimum, free: tuple[int, 
     size = p + total + 1
     found = np.full((size, size), np.nan)
     sigma2 = at.r2 / linear.df
-    found[:p, :p] = sigma2 * linalg.cho_solve((at.root, True), np.eye(p)) if p else 0.0
+    if p:
+        half = untriangled(linear.products.triangle, linalg.inv(at.root).T)
+        found[:p, :p] = sigma2 * half @ half.T
     if not optimum.min_eigenvalue > 0:
         return found
     by_theta = np.zeros((total, total))

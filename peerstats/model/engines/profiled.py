@@ -8,8 +8,10 @@ of the L_k, Λ the matrix of all of them, u = σ Λ v, V = W^-1 + ZΛΛ'Z' and H
     ML    -2L = n (1 + log(2π r²/n)) + log|H| - Σ log w
     REML  -2L = (n-p)(1 + log(2π r²/(n-p))) + log|H| + log|M| - Σ log w
 
-Everything is made of `crossproducts`. With S = Z'V^-1 Z = N - NΛ H^-1 Λ'N, F = Z'V^-1 X,
-Q = S - F M^-1 F', g = Z'V^-1(y - Xβ̂), Γ = ΛΛ' and a, b entries of θ (Harville 1977),
+Everything is made of `crossproducts`, which put Q in the place of X, W^½X = QR: then M stands for
+R'^-1 M R^-1, β for γ = Rβ, and log|M| has 2 Σ log|R_ii| added. With
+S = Z'V^-1 Z = N - NΛ H^-1 Λ'N, F = Z'V^-1 X, Q = S - F M^-1 F', g = Z'V^-1(y - Xβ̂), Γ = ΛΛ'
+and a, b entries of θ (Harville 1977),
 
     r²_a = -g'Γ_a g,               r²_ab = 2 g'Γ_a Q Γ_b g - g'Γ_ab g
     log|V|_a = tr(S Γ_a),          log|V|_ab = tr(S Γ_ab) - tr(S Γ_a S Γ_b)
@@ -42,6 +44,7 @@ from peerstats.model.engines.crossproducts import (
     rest_factor,
     scaled,
     scaled_back,
+    untriangled,
 )
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.problem import Block, Problem
@@ -55,17 +58,18 @@ MOST_SQUARES = 3_000  # effects of the rest for which products of its matrices a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """β, σ and v at one θ; `pull` is g."""
+    """β, σ and v at one θ; `pull` is g. `moved` is R(β - least squares)."""
 
     L: tuple[Array, ...]
     H: Eliminated
-    root: Array  # Cholesky factor of M
+    root: Array  # Cholesky factor of R'^-1 M R^-1
     beta: Array
+    moved: Array
     v: Array
     pull: Array
     r2: float
     value: float
-    solved: Array  # H^-1 Λ'Z'WX
+    solved: Array  # H^-1 Λ'Z'WXR^-1
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,20 +126,20 @@ class Linear:
         root: Array = np.linalg.cholesky(gram[:p, :p]).astype(np.float64)
         change = linalg.lapack.dpotrs(root, gram[:p, p], lower=1)[0] if p else np.zeros(0)
         v = solved[:, p] - solved[:, :p] @ change
-        beta = known.beta + change
+        beta = known.beta + untriangled(known.triangle, change)
         r2 = float(gram[p, p] - gram[:p, p] @ change)
         if not r2 > 0:
             raise np.linalg.LinAlgError("no residual variance is left")
         value = -0.5 * (self.df * (1 + np.log(2 * np.pi * r2 / self.df)) + H.log_determinant)
         if self.reml:
-            value -= float(np.log(np.diag(root)).sum())
-        return Profile(L, H, root, beta, v, self.pull(L, beta, v), r2, value, solved[:, :p])
+            value -= float(np.log(np.diag(root)).sum()) + known.log_volume
+        g = self.pull(L, change, v)
+        return Profile(L, H, root, beta, change, v, g, r2, value, solved[:, :p])
 
-    def pull(self, L: tuple[Array, ...], beta: Array, v: Array) -> Array:
-        """Z'W(y - Xβ - ZΛv)."""
-        known, change = self.products, beta - self.products.beta
-        p = len(beta)
-        direct = known.fixed[:, p] - known.fixed[:, :p] @ change
+    def pull(self, L: tuple[Array, ...], moved: Array, v: Array) -> Array:
+        """Z'W(y - Xβ - ZΛv), for R(β - least squares)."""
+        known, p = self.products, len(moved)
+        direct = known.fixed[:, p] - known.fixed[:, :p] @ moved
         return direct - known.apply(scaled(self.structure, L, v))
 
 
