@@ -17,11 +17,15 @@ HALVINGS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
-    """`value` is the log-likelihood, `gradient` its derivative in (β, τ); `modes` are v."""
+    """`value` is the log-likelihood, `gradient` its derivative in (β, τ); `modes` are v.
+
+    `hessian` holds the second derivatives of likelihoods that know them with the first.
+    """
 
     value: float
     gradient: Array
     modes: Array
+    hessian: Array | None = None
 
     @property
     def usable(self) -> bool:

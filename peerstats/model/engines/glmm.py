@@ -24,6 +24,7 @@ from peerstats.model.design import Design
 from peerstats.model.engines.evaluation import Evaluation, Likelihood
 from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
+from peerstats.model.engines.newton import newton
 from peerstats.model.engines.onefactor import OneFactor
 from peerstats.model.engines.optimise import Hessian, Optimum, compared, maximise
 from peerstats.model.engines.penalised import Penalised
@@ -90,14 +91,21 @@ class _Search:
 
     def run(self, beta: Array, tau: float | Array, modes: Array | None = None) -> Optimum:
         first = np.broadcast_to(np.asarray(tau, dtype=np.float64), (len(self.free),))
-        start = np.zeros(sum(self.problem.sizes)) if modes is None else modes
-        scale = self._scale(beta, first)
-        return maximise(self.evaluate, np.r_[beta, first], scale, start, self.hessian)
+        effects = np.zeros(sum(self.problem.sizes)) if modes is None else modes
+        hessian, start = self.hessian, np.concatenate([beta, first])
+        found = None if hessian is None else newton(self.evaluate, start, effects, hessian)
+        if found is not None:
+            return found
+        return maximise(self.evaluate, start, self._scale(beta, first), effects, hessian)
 
     def refine(self, found: Optimum) -> Optimum:
         """Search from an optimum of a similar likelihood, scaled by its Hessian."""
+        modes, hessian = found.evaluation.modes, self.hessian
+        if hessian is not None:
+            near = newton(self.evaluate, found.parameters, modes, hessian)
+            if near is not None:
+                return near
         root = np.linalg.cholesky(np.linalg.inv(found.hessian))
-        modes = found.evaluation.modes
         return maximise(self.evaluate, found.parameters, root, modes, self.hessian)
 
     def _scale(self, beta: Array, first: Array) -> Array:

@@ -43,9 +43,11 @@ from peerstats.model.engines.evaluation import (
     Evaluation,
 )
 from peerstats.model.engines.onefactor_curvature import (
-    Peak,
+    FEW,
+    Modes,
+    Top,
     gram,
-    laplace_curvature,
+    laplace,
     sums_of_columns,
 )
 from peerstats.model.engines.problem import Problem, some_groups
@@ -60,16 +62,14 @@ BLOCK = 20_000
 
 @dataclass(slots=True, eq=False)
 class _Memory:
-    """The last place evaluated, and how the modes move away from the last one with a Hessian.
+    """The last place evaluated by Laplace, with its Hessian and how the modes move away from it.
 
     A search asks for the Hessian where it has just asked for the value, and goes on from there.
     """
 
     beta: Array = field(default_factory=lambda: np.zeros(0))
-    tau: Array = field(default_factory=lambda: np.zeros(0))
-    modes: Array | None = None
-    peak: Peak | None = None  # of few rows only; for many it is made again
-    moves: Array | None = None  # dv/d(β, τ), (p + 1, groups)
+    tau: float = 0.0
+    top: Top | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,88 +83,82 @@ class OneFactor:
     @cached_property
     def parts(self) -> tuple[tuple[slice, OneFactor], ...]:
         """Groups, and the same model of these alone, without the constant."""
-        slices = list(_group_blocks(self.problem, BLOCK))
-        if len(slices) == 1:
-            return ((slice(None), replace(self, problem=replace(self.problem, constant=0.0))),)
+        if self.problem.n <= BLOCK:
+            return ((slice(None), self),)
+        slices = _group_blocks(self.problem, BLOCK)
         return tuple(
             (part, replace(self, problem=some_groups(self.problem, part))) for part in slices
         )
 
+    @cached_property
+    def _columns(self) -> Array:
+        return np.ascontiguousarray(self.problem.X.T)
+
     def evaluate(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
-        """Return log-likelihood, gradient in (β, τ) and modes."""
+        """Return log-likelihood, gradient in (β, τ) and modes; by Laplace the Hessian too."""
         start = self._expected(beta, tau, modes)
-        if len(self.parts) == 1:
-            only, peak = self.parts[0][1]._evaluate(beta, tau, start)
-            only = replace(only, value=only.value + self.problem.constant)
-            self._remember(beta, tau, only.modes, peak)
-            return only
-        found = [part._evaluate(beta, tau, start[groups]) for groups, part in self.parts]
-        result = Evaluation(
-            value=sum(each.value for each, _ in found) + self.problem.constant,
-            gradient=np.sum([each.gradient for each, _ in found], axis=0),
-            modes=np.concatenate([each.modes for each, _ in found]),
+        if self.nodes == 1:
+            return self._laplace(beta, tau, start)
+        found = [part._quadrature(beta, tau, start[groups]) for groups, part in self.parts]
+        return Evaluation(
+            value=sum(each.value for each in found) + self.problem.constant,
+            gradient=np.sum([each.gradient for each in found], axis=0),
+            modes=np.concatenate([each.modes for each in found]),
         )
-        self._remember(beta, tau, result.modes, None)
-        return result
 
     def hessian(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Return the exact second derivatives of Laplace's log-likelihood in (β, τ)."""
-        if self._memory.modes is not modes:
-            self._remember(beta, tau, modes, None)
-        peak = self._memory.peak
-        if len(self.parts) == 1:
-            only, self._memory.moves = self.parts[0][1]._curvature(beta, tau, modes, peak)
-            return only
-        found = [part._curvature(beta, tau, modes[groups], None) for groups, part in self.parts]
-        self._memory.moves = np.concatenate([moves for _, moves in found], axis=1)
-        total: Array = np.sum([each for each, _ in found], axis=0)
-        return total
-
-    def _remember(self, beta: Array, tau: Array, modes: Array, peak: Peak | None) -> None:
         last = self._memory
-        last.beta, last.tau, last.modes, last.peak = beta, tau, modes, peak
+        if last.top is None or last.top.modes is not modes:
+            self._laplace(beta, tau, modes)
+        if last.top is None:  # outside the link's range
+            return np.full((len(beta) + 1,) * 2, np.nan)
+        return last.top.hessian
+
+    def _laplace(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
+        t = float(tau[0])
+        found = []
+        for groups, part in self.parts:
+            top = part._top(beta, t, modes[groups])
+            if top is None:
+                self._memory.top = None
+                return Evaluation(value=-np.inf, gradient=np.zeros(len(beta) + 1), modes=modes)
+            found.append(top)
+        top = found[0] if len(found) == 1 else _added(found)
+        last = self._memory
+        last.beta, last.tau, last.top = beta, t, top
+        return Evaluation(
+            value=top.value + self.problem.constant,
+            gradient=top.gradient,
+            modes=top.modes,
+            hessian=top.hessian,
+        )
 
     def _expected(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Where the modes are to be expected, going on from the last place."""
         last = self._memory
-        if last.moves is None or last.modes is not modes:
+        if last.top is None or last.top.modes is not modes:
             return modes
-        p = len(beta)
-        expected: Array = modes + (beta - last.beta) @ last.moves[:p]
-        return expected + (tau - last.tau) @ last.moves[p:]
+        p, moves = len(beta), last.top.moves
+        expected: Array = modes + (beta - last.beta) @ moves[:p] + (tau[0] - last.tau) * moves[p]
+        return expected
 
-    def _evaluate(self, beta: Array, tau: Array, modes: Array) -> tuple[Evaluation, Peak | None]:
+    def _top(self, beta: Array, tau: float, modes: Array) -> Top | None:
         problem = self.problem
-        fixed = problem.X @ beta + problem.offset
+        at = self._find_modes(problem.X @ beta + problem.offset, tau, modes)
+        if at is None:
+            return None
+        # Of many rows X' would be a second matrix if it were kept.
+        few = problem.n <= FEW
+        columns = self._columns if few else np.ascontiguousarray(problem.X.T)
+        return laplace(problem, columns, tau, at)
+
+    def _quadrature(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
+        fixed = self.problem.X @ beta + self.problem.offset
         at = self._find_modes(fixed, float(tau[0]), modes)
         if at is None:
-            nothing = np.zeros(len(beta) + 1)
-            return Evaluation(value=-np.inf, gradient=nothing, modes=modes), None
-        peak = self._peak(at, float(tau[0]))
-        return _assemble(self, at, fixed, peak), peak
-
-    def _curvature(
-        self, beta: Array, tau: Array, modes: Array, peak: Peak | None
-    ) -> tuple[Array, Array]:
-        if peak is None:
-            fixed = self.problem.X @ beta + self.problem.offset
-            peak = self._peak(self._at(fixed, float(tau[0]), modes), float(tau[0]))
-        return laplace_curvature(self.problem, peak)
-
-    def _peak(self, at: Modes, tau: float) -> Peak:
-        problem = self.problem
-        third = problem.family.third(problem.y, at.eta, problem.m)
-        return Peak(
-            tau=tau,
-            v=at.v,
-            eta=at.eta,
-            w=at.w,
-            third=third,
-            r_sum=at.r_sum,
-            w_sum=at.w_sum,
-            third_sum=np.add.reduceat(third, problem.starts),
-            H=at.H,
-        )
+            return Evaluation(value=-np.inf, gradient=np.zeros(len(beta) + 1), modes=modes)
+        return _at_the_nodes(self, at, fixed, float(tau[0]))
 
     def _find_modes(self, fixed: Array, tau: float, start: Array) -> Modes | None:
         """Newton's method for all groups at once; a group whose h falls takes half a step."""
@@ -177,7 +171,7 @@ class OneFactor:
                 return None
         for _ in range(MODE_STEPS):
             step = (tau * here.r_sum - v) / here.H
-            size = float(np.abs(step).max())
+            size = max(step.max(), -step.min())
             trial = self._at(fixed, tau, v + step)
             for _ in range(HALVINGS if size > CLOSE else 0):
                 worse = ~(trial.h >= here.h - 1e-10 * (1 + np.abs(here.h)))
@@ -195,21 +189,15 @@ class OneFactor:
         eta = fixed + (tau * v).take(problem.codes[0])
         kernel, r, w = problem.family.slopes(problem.y, eta, problem.m)
         w_sum = np.add.reduceat(w, problem.starts)
-        return Modes(
-            v=v,
-            eta=eta,
-            w=w,
-            h=np.add.reduceat(kernel, problem.starts) - 0.5 * v * v,
-            r=r,
-            r_sum=np.add.reduceat(r, problem.starts),
-            w_sum=w_sum,
-            H=1.0 + tau * tau * w_sum,
-        )
+        h = np.add.reduceat(kernel, problem.starts) - 0.5 * v * v
+        r_sum = np.add.reduceat(r, problem.starts)
+        return Modes(v, eta, w, h, r, r_sum, w_sum, 1.0 + tau * tau * w_sum)
 
     def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Conditional standard deviations of v."""
-        if self._memory.modes is modes and self._memory.peak is not None:
-            found: Array = self._memory.peak.H**-0.5
+        top = self._memory.top
+        if top is not None and top.modes is modes:
+            found: Array = top.H**-0.5
             return found
         return np.concatenate(
             [part._mode_sds(beta, tau, modes[groups]) for groups, part in self.parts]
@@ -229,24 +217,22 @@ class OneFactor:
         problem = self.problem
         at = self._at(problem.X @ beta + problem.offset, float(tau[0]), np.zeros(problem.sizes[0]))
         columns = np.ascontiguousarray(problem.X.T)
-        sums = sums_of_columns(columns, at.w, problem.starts) * tau[0]
+        sums = sums_of_columns(columns, (at.w,), problem.starts)[0] * tau[0]
         by_beta = gram(columns, at.w) - (sums / at.H) @ sums.T
         by_tau = 2.0 * np.sum((tau[0] * at.w_sum / at.H) ** 2)
         return by_beta, np.array([by_tau])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Modes:
-    """Everything at one v: rows' η, r, W and groups' h, Σr, ΣW, H."""
-
-    v: Array
-    eta: Array
-    w: Array
-    h: Array
-    r: Array
-    r_sum: Array
-    w_sum: Array
-    H: Array
+def _added(parts: list[Top]) -> Top:
+    """The whole from its parts."""
+    return Top(
+        value=sum(part.value for part in parts),
+        gradient=np.sum([part.gradient for part in parts], axis=0),
+        hessian=np.sum([part.hessian for part in parts], axis=0),
+        modes=np.concatenate([part.modes for part in parts]),
+        moves=np.concatenate([part.moves for part in parts], axis=1),
+        H=np.concatenate([part.H for part in parts]),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -260,39 +246,24 @@ class NodeSums:
     kappa: Array
 
 
-def _assemble(model: OneFactor, at: Modes, fixed: Array, peak: Peak) -> Evaluation:
-    if model.nodes == 1:
-        return _at_mode(model.problem, at, peak)
-    problem, tau = model.problem, peak.tau
+def _at_the_nodes(model: OneFactor, at: Modes, fixed: Array, tau: float) -> Evaluation:
+    problem = model.problem
     sums = _at_nodes(model, at, fixed, tau)
+    third = problem.family.third(problem.y, at.eta, problem.m)
+    third_sum = np.add.reduceat(third, problem.starts)
     alpha = sums.kappa * tau * tau / at.H
-    t = (sums.c1 - 0.5 * alpha * tau * peak.third_sum) / at.H
+    t = (sums.c1 - 0.5 * alpha * tau * third_sum) / at.H
     code = problem.codes[0]
-    rows = sums.r_bar - (0.5 * alpha).take(code) * peak.third - (tau * t).take(code) * at.w
+    rows = sums.r_bar - (0.5 * alpha).take(code) * third - (tau * t).take(code) * at.w
     by_tau = (
         sums.z_r
-        - 0.5 * alpha * at.v * peak.third_sum
+        - 0.5 * alpha * at.v * third_sum
         + t * (at.r_sum - tau * at.v * at.w_sum)
         - sums.kappa * tau * at.w_sum / at.H
     )
     return Evaluation(
         value=float(sums.value.sum()),
         gradient=np.array([*(rows @ problem.X), by_tau.sum()]),
-        modes=at.v,
-    )
-
-
-def _at_mode(problem: Problem, at: Modes, peak: Peak) -> Evaluation:
-    """One node, the mode itself: r̄ = r, c1 = 0 and κ = 1."""
-    tau, code, H = peak.tau, problem.codes[0], at.H
-    alpha = (0.5 * tau * tau) / H
-    half = alpha * peak.third_sum
-    t = -tau * half / H
-    rows = at.r - alpha.take(code) * peak.third - (tau * t).take(code) * at.w
-    by_tau = at.v @ (at.r_sum - half) + t @ (at.r_sum - tau * at.v * at.w_sum)
-    return Evaluation(
-        value=float(at.h.sum() - 0.5 * np.log(H).sum()),
-        gradient=np.array([*(rows @ problem.X), by_tau - tau * (at.w_sum / H).sum()]),
         modes=at.v,
     )
 

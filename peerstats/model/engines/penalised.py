@@ -45,6 +45,7 @@ class Penalised:
             found,
             value=found.value + by_beta[0] + by_tau[0],
             gradient=found.gradient + np.r_[by_beta[1], by_tau[1]],
+            hessian=None,
         )
 
     def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:

@@ -37,6 +37,12 @@ def logit_third(y: Array, eta: Array, m: Array) -> Array:
     return m * np.copysign(smaller * larger * (larger - smaller), -eta)
 
 
+def logit_higher(eta: Array, w: Array) -> tuple[Array, Array]:
+    """W' = W(1-2p) and W'' = W(1-6p(1-p)), with 2p - 1 = tanh(η/2)."""
+    t = np.tanh(0.5 * eta)
+    return -w * t, w * (1.5 * t * t - 0.5)
+
+
 def _mills(x: Array) -> tuple[Array, Array]:
     """log Φ(x) and φ(x)/Φ(x)."""
     log_cdf = log_ndtr(x)
@@ -219,6 +225,7 @@ def binomial(link: str = "logit") -> Family:
         link=link,
         slopes=slopes,
         third=third,
+        higher=logit_higher if link == "logit" else None,
         constant=constant,
         inverse=inverse,
         variance=lambda mu: mu * (1 - mu),

@@ -72,6 +72,7 @@ def poisson(link: str = "log") -> Family:
         link=link,
         slopes=slopes,
         third=third,
+        higher=lambda eta, w: (w, w),
         constant=constant,
         inverse=_mean,
         variance=lambda mu: mu,
