@@ -10,6 +10,8 @@ import math
 
 from peerstats.results import Clearance, FitRecord, Number, Results
 from peerstats.results.blocks import (
+    AuditBlock,
+    AuditLevel,
     BaselineBlock,
     BaselineVariable,
     FlowBlock,
@@ -419,11 +421,45 @@ FITS = {
 }  # fmt: skip
 
 
+def audit(numbers: Numbers) -> AuditBlock:
+    """Two truths, and a usual method that finds associations where there are none."""
+    rates = {
+        "fitted": {"chosen": (95.1, 4.9, 81.0, 0.004), "gee_z": (88.0, 12.3, 90.2, -0.031)},
+        "upper": {"chosen": (94.6, 5.2, 62.5, 0.01), "gee_z": (71.5, 28.1, 70.4, -0.05)},
+    }
+    base = "m1.support"
+    for scenario, methods in rates.items():
+        for method, values in methods.items():
+            at = f"{base}.audit.{scenario}.{method}"
+            for name, value in zip(("coverage", "type1", "power"), values[:3], strict=True):
+                numbers.put(f"{at}.{name}", "simulated", value, "percent1", "percent")
+                numbers.put(f"{at}.{name}.error", "simulated", 0.7, "percent1", "percent")
+            numbers.put(f"{at}.bias", "simulated", values[3], "decimal3", "link")
+            numbers.put(f"{at}.bias.error", "simulated", 0.006, "decimal3", "link")
+            numbers.put(f"{at}.unanswered", "simulated", 1.0, "percent0", "percent")
+            numbers.put(f"{at}.replicates", "constant", 1000, "count", "count")
+    return AuditBlock(
+        key="m1.audit",
+        model="m1",
+        title="Peer support and condom use",
+        levels=(AuditLevel(label="Peer support", base=base),),
+        scenarios=(
+            Item(key="fitted", label="as fitted"),
+            Item(key="upper", label="between-site variance at an intraclass correlation of 0.2"),
+        ),
+        methods=(
+            Item(key="chosen", label="the method of this report"),
+            Item(key="gee_z", label="GEE with robust z, as statsmodels prints"),
+        ),
+    )
+
+
 def results(*, released: bool = False, hostile: bool = False, groups: int = 60) -> Results:
     numbers = Numbers()
     made = (
         flow(numbers), baseline(numbers), missing(numbers), quality(numbers),
         reliability(numbers), model(numbers), refused(numbers), caterpillar(numbers, groups),
+        audit(numbers),
     )  # fmt: skip
     blocks = {block.key: _poison(block) if hostile else block for block in made}
     text = HOSTILE if hostile else "Does peer support go with safer work?"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from peerstats.data.sample import analysis_table, take_sample
 from peerstats.data.study import Study
-from peerstats.inference.audit.plan import AuditPlan, Request, plan_audit
+from peerstats.inference.audit.plan import AuditPlan, plan_audit
 from peerstats.inference.audit.rows import Audit, summarise
 from peerstats.inference.audit.scratch import Scratch
 from peerstats.inference.audit.simulate import Advance, Effort, simulate
 from peerstats.model.formula import parse_formula
+from peerstats.pipeline.audited import audit_request
 from peerstats.pipeline.compute import Ground, Tell, check_variables, request_of
 from peerstats.pipeline.names import model_formula
 from peerstats.pipeline.plan import Plan
@@ -62,8 +62,9 @@ def audit_analysis(
         tell(f"model {section.key}: {section.outcome} by {section.exposure}")
         answer = _answer(plan, section, ground)
         answers.append((section, answer))
-        if answer.fit is not None and answer.estimates is not None and not answer.fit.penalty:
-            plans[section.key] = plan_audit(audit_request(section, answer, plan.analysis.seed))
+        request = audit_request(section, answer, plan.analysis.seed)
+        if request is not None:
+            plans[section.key] = plan_audit(request)
     if plans:
         tell(f"simulating {len(plans)} model{'s' if len(plans) > 1 else ''}")
     sums = simulate(tuple(plans.values()), effort, Scratch(folder=scratch), advance)
@@ -76,21 +77,6 @@ def audit_analysis(
             reason="" if section.key in plans else _reason(section, answer),
         )
         for section, answer in answers
-    )
-
-
-def audit_request(section: ModelSection, answer: ModelAnswer, seed: int) -> Request:
-    """Return what the audit of a fitted model starts from."""
-    if answer.fit is None or answer.estimates is None:
-        raise ValueError(NO_AUDIT)
-    return Request(
-        model=section.key,
-        fit=answer.fit,
-        estimates=answer.estimates,
-        sites=answer.sites,
-        exposure=section.exposure,
-        seed=seed,
-        digest=hashlib.sha256(section.model_dump_json().encode()).hexdigest(),
     )
 
 

@@ -16,6 +16,7 @@ from peerstats.data.synthetic import generate
 from peerstats.errors import DataError, PeerstatsError, Problem
 from peerstats.model.fit import Fit
 from peerstats.model.formula import parse_formula
+from peerstats.pipeline.audited import reported_audit
 from peerstats.pipeline.names import model_formula, outcome_variable
 from peerstats.pipeline.plan import Plan
 from peerstats.results import FitRecord, Number, Results
@@ -231,6 +232,11 @@ def _answer(analysis: Analysis, section: ModelSection, ground: Ground) -> Answer
     answer = model_results(request, sample, sites=sites)
     blocks: dict[str, Block] = {section.key: answer.block}
     numbers = dict(answer.numbers)
+    if analysis.report.audit:
+        audited = reported_audit(section, answer, analysis.seed)
+        if audited is not None:
+            blocks[audited[0].key] = audited[0]
+            numbers |= audited[1]
     for figure in analysis.figures:
         if figure.kind == "caterpillar" and figure.model == section.key and answer.fit is not None:
             block, made = _group_block(figure, answer.fit, answer.women, ground)

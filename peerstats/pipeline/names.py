@@ -37,6 +37,7 @@ TABLE_NEEDS = {
     "model": "model",
     "adjustment": "model",
     "fits": "model",
+    "audit": "model",
 }
 FIGURE_NEEDS = {
     "forest": "model",

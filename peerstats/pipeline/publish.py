@@ -20,7 +20,7 @@ from peerstats.pipeline.record import (
 from peerstats.render import Document
 from peerstats.render.markdown import path
 from peerstats.report import Layout, Place, compose, render_document
-from peerstats.results import Results
+from peerstats.results import Results, address
 from peerstats.tables import Table
 
 KEY_FILE = "manifest.key"
@@ -65,7 +65,11 @@ def layout_of(plan: Plan, results: Results) -> Layout:
     for figure in plan.analysis.figures:
         block = figure.key if figure.kind == "caterpillar" else figure.model or figure.table
         places.append(("figure", figure.kind, str(block)))
-    return tuple(place for place in places if place[2] in results.blocks)
+    return tuple(place for place in places if _block_of(place) in results.blocks)
+
+
+def _block_of(place: Place) -> str:
+    return address(place[2], "audit") if place[1] == "audit" else place[2]
 
 
 def identifiers(study: Study) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Literal
 from peerstats.errors import UsageError
 from peerstats.figures import Figure, build_figure
 from peerstats.render import Bullets, Document, Facts, Heading, Paragraph, Piece, Section
+from peerstats.report.audit import audit_sentences
 from peerstats.report.methods import (
     DESCRIPTIVE,
     disclosure_sentences,
@@ -31,8 +32,9 @@ from peerstats.report.sentences import (
     variation_sentences,
 )
 from peerstats.report.words import sentence
-from peerstats.results import Results
+from peerstats.results import Results, address
 from peerstats.results.blocks import (
+    AuditBlock,
     BaselineBlock,
     FlowBlock,
     GroupBlock,
@@ -49,7 +51,7 @@ Layout = Sequence[Place]
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "participants": ("flow", "missingness", "baseline", "distributions"),
-    "results": ("model", "forest", "caterpillar"),
+    "results": ("model", "forest", "caterpillar", "audit"),
     "quality": ("quality", "reliability"),
     "adjustment": ("adjustment",),
     "verify": ("fits",),
@@ -70,7 +72,7 @@ def default_layout(results: Results) -> tuple[Place, ...]:
     return tuple(
         (sort, kind, key)
         for key, block in results.blocks.items()
-        for sort, kind in SHOWN_AS[type(block)]
+        for sort, kind in SHOWN_AS.get(type(block), ())
     )
 
 
@@ -80,7 +82,8 @@ def compose(results: Results, layout: Layout, software: Mapping[str, str]) -> Do
     `software` maps names to versions. `UsageError` for an unknown kind or a block of another kind.
     """
     models = tuple(b for b in results.blocks.values() if isinstance(b, ModelBlock))
-    shown = _shown(results, _complete(layout, models))
+    audits = tuple(b for b in results.blocks.values() if isinstance(b, AuditBlock))
+    shown = _shown(results, _complete(layout, models, audits))
     sections = (
         Section(key="summary", heading="Summary", pieces=_summary(results, models)),
         *_given(results),
@@ -125,7 +128,9 @@ VERIFY = Paragraph(
 )
 
 
-def _complete(layout: Layout, models: tuple[ModelBlock, ...]) -> list[Place]:
+def _complete(
+    layout: Layout, models: tuple[ModelBlock, ...], audits: tuple[AuditBlock, ...]
+) -> list[Place]:
     """Add the tables that no report may leave out."""
     places = list(layout)
     for kind in ("adjustment", "fits"):
@@ -133,6 +138,10 @@ def _complete(layout: Layout, models: tuple[ModelBlock, ...]) -> list[Place]:
             place: Place = ("table", kind, block.key)
             if place not in places:
                 places.append(place)
+    for audit in audits:
+        place = ("table", "audit", audit.model)
+        if place not in places:
+            places.append(place)
     return places
 
 
@@ -205,6 +214,9 @@ def _results(
         for (_, kind, key), piece in shown:
             if kind in SECTIONS["results"] and _model_of(results, key) == block.key:
                 yield piece
+        audit = results.blocks.get(address(block.key, "audit"))
+        if isinstance(audit, AuditBlock):
+            yield from (Paragraph(text=text) for text in audit_sentences(results, audit))
 
 
 def _model_of(results: Results, key: str) -> str:

@@ -12,7 +12,7 @@ from peerstats.results.formats import FORMATS, WITHHELD
 Kind = Literal[
     "count", "percent", "mean", "sd", "median", "quartile", "minimum", "maximum", "smd",
     "estimate", "se", "ci", "p_value", "df", "variance", "icc", "mor", "mode", "loglik",
-    "reliability", "rate", "constant",
+    "reliability", "rate", "constant", "simulated",
 ]  # fmt: skip
 Scale = Literal[
     "count", "percent", "unit", "log_odds", "odds_ratio", "log_rate", "rate_ratio",

@@ -138,6 +138,7 @@ class ReportSection(Section):
     formats: tuple[str, ...] = ("html", "md")
     profile: str = "standard"
     profile_reason: str = ""
+    audit: bool = False  # simulate how each method does on this study's own layout
 
 
 class Analysis(Section):

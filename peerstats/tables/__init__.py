@@ -8,6 +8,7 @@ from peerstats.errors import UsageError, did_you_mean
 from peerstats.results import Results
 from peerstats.tables import (
     adjustment,
+    audit,
     baseline,
     fits,
     flow,
@@ -22,6 +23,7 @@ __all__ = ["TABLES", "Column", "Note", "Row", "Table", "build_table"]
 
 TABLES: Mapping[str, Callable[[Results, str], Table]] = {
     "adjustment": adjustment.build,
+    "audit": audit.build,
     "baseline": baseline.build,
     "fits": fits.build,
     "flow": flow.build,

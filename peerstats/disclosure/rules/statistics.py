@@ -53,6 +53,7 @@ TREATMENTS: Mapping[Kind, Treatment] = {
     "df": "never",  # the exact number of women, less a known number
     "loglik": "never",  # depends on every woman; differences between reports single one out
     "constant": "kept",
+    "simulated": "described",  # power and bias follow from the estimate: shown where that is
 }
 
 

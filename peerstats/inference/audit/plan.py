@@ -70,10 +70,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A truth about how much groups differ, in words."""
+    """A truth about how much groups differ, in words; `plain` without numbers of the study."""
 
     key: str
     words: str
+    plain: str = "as fitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +113,7 @@ def plan_audit(request: Request) -> AuditPlan:
     Raises ModelError for a family that cannot be simulated from.
     """
     fit = request.fit
-    if fit.family.draw is None and fit.family.at is None:
+    if not can_be_simulated(fit):
         raise ModelError(f"{fit.family!r} cannot be simulated from, so it has no audit.")
     where = layout(fit, request.sites)
     top = where.top
@@ -138,6 +139,11 @@ def plan_audit(request: Request) -> AuditPlan:
         seed=request.seed,
         fingerprint=_fingerprint(request, cells),
     )
+
+
+def can_be_simulated(fit: Fit) -> bool:
+    """Whether outcomes of the fit's family can be drawn."""
+    return fit.family.draw is not None or fit.family.at is not None
 
 
 Ways = tuple[tuple[str, str, Positions], ...]
@@ -197,15 +203,17 @@ def _parts(kept: Positions, exposed: set[int], way: str) -> Iterator[tuple[Posit
 def _scenarios(fitted: Setting, fit: Fit) -> Iterator[tuple[Scenario, Setting]]:
     yield Scenario(key="fitted", words=f"as fitted{_told(fit)}"), fitted
     sds = np.array(fit.solution.sds, dtype=np.float64)
-    words = []
+    words, plain = [], []
     at = 0
     for block in fit.design.random:
         if len(block.effects) == 1 and at_zero(fit, block.group):
             sds[at], said = _upper(fit, block.group, block.effects[0])
             words.append(f"{factor_noun(block.group)} SD {sds[at]:.2f}, {said}")
+            plain.append(f"between-{factor_noun(block.group)} variance at {said}")
         at += len(block.effects)
     if words:
-        yield Scenario(key="upper", words="; ".join(words)), with_sds(fitted, sds)
+        scenario = Scenario(key="upper", words="; ".join(words), plain="; ".join(plain))
+        yield scenario, with_sds(fitted, sds)
 
 
 def _told(fit: Fit) -> str:

@@ -43,7 +43,8 @@ class Effort:
     """How much is simulated, and by whom.
 
     `replicates` of everything, or else what can be done in `seconds`. `fixed` gives numbers that do
-    not depend on the machine's speed: replicates of (quick, slow) methods.
+    not depend on the machine's speed: replicates of (quick, slow) methods, of what concerns the
+    exposure only.
     """
 
     seconds: float = 40.0
@@ -174,7 +175,7 @@ def _replicates(plans: Sequence[AuditPlan], effort: Effort) -> dict[Key, int]:
     if effort.fixed is not None:
         quick, slow = effort.fixed
         return {
-            key: quick if _pace(item) == "quick" else slow if item.first else 0
+            key: (quick if _pace(item) == "quick" else slow) if item.first else 0
             for key, (_, _, item) in zip(keys, items, strict=True)
         }
     costs = _costs(items)
