@@ -33,6 +33,9 @@ class Problem:
         return f"{place}: {code}{self.message}" if place else f"{code}{self.message}"
 
 
+MOST_NAMES = 3  # of a list in a message
+
+
 class PeerstatsError(Exception):
     """A refusal with one or more problems; `exit_code` is what the command line returns."""
 
@@ -93,3 +96,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     nearest = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
     return f" Did you mean '{nearest[0]}'?" if nearest else ""
+
+
+def shortened(names: Iterable[str], between: str = ", ") -> str:
+    """Return names in a row, the first three of a longer list, as nobody reads all of it.
+
+    >>> shortened(["a", "b"]), shortened(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    every = list(names)
+    more = len(every) - MOST_NAMES
+    return between.join(every[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from peerstats.errors import DataError, ModelError
+from peerstats.errors import DataError, ModelError, shortened
 from peerstats.model.formula import Term, term_name
 from peerstats.model.transforms import Memory, evaluate
 from peerstats.model.tree import Call, Node, names_in
@@ -287,4 +287,4 @@ def _check_rank(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
 
 
 def _quote(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    return shortened([f"'{name}'" for name in names])

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from peerstats.errors import DataError, ModelError, Problem, UsageError, did_you_mean
+from peerstats.errors import DataError, ModelError, Problem, UsageError, did_you_mean, shortened
 from peerstats.model.columns import Column, Recipe, check_columns, make_matrix
 from peerstats.model.formula import Formula, RandomTerm, parse_formula
 from peerstats.model.membership import read_membership
@@ -167,7 +167,7 @@ def _read_design(
         auxiliary=MappingProxyType({} if zeros is None else {"zero": zeros[0]}),
         zero_recipe=None if zeros is None else zeros[1],
         levels=found.levels,
-        messages=(*found.messages, *_single_rows(recipe, columns)),
+        messages=_single_rows(recipe, columns),
     )
 
 
@@ -229,7 +229,7 @@ def _complete_rows(
             dropped.append((name, lost))
     if not complete.any():
         raise ModelError(
-            f"No row of {n} is complete in {', '.join(variables)}; use fewer variables."
+            f"No row of {n} is complete in {shortened(variables)}; use fewer variables."
         )
     return np.flatnonzero(complete), tuple(dropped)
 

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerstats.errors import DataError, ModelError
+from peerstats.errors import DataError, ModelError, shortened
 from peerstats.model.columns import Column
 from peerstats.model.design import Design, Grouping
 from peerstats.model.engines.fixed import Prepared
@@ -124,6 +124,20 @@ def _same_groups(ready: Prepared) -> str | None:
     return None
 
 
+def _twice(ready: Prepared) -> str | None:
+    """A covariate with a column for each group takes all that random intercepts could explain."""
+    groups = {random.group for random in ready.design.formula.random if () in random.effects}
+    for column in ready.design.columns:
+        for name in groups.intersection(column.variables):
+            if len(column.variables) == len(column.levels) == 1:
+                return (
+                    f"'{name}' is in the model twice: as a covariate, which tells all its levels "
+                    f"apart, and as the groups of (1 | {name}), for which nothing is left. Leave "
+                    "out one of the two."
+                )
+    return None
+
+
 def _pure_groups(ready: Prepared) -> str | None:
     """Yes/no outcomes that never differ inside a group send its variance to infinity."""
     if not ready.family.has_trials:
@@ -190,7 +204,7 @@ def _separated(ready: Prepared) -> str | None:
         return None
     return (
         "The outcome is separated: "
-        + "; ".join(map(_in_words, endless))
+        + shortened([_in_words(column) for column in endless], "; ")
         + ". Its estimate would be infinite. Merge levels, leave the covariate out, or use a "
         "penalised or exact method."
     )
@@ -291,6 +305,7 @@ CHECKS: tuple[Check, ...] = (
     _one_row_a_group,
     _effects_for_every_row,
     _same_groups,
+    _twice,
     _pure_groups,
     _too_few_rows,
     _faint,

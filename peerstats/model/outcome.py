@@ -32,7 +32,6 @@ class Outcome:
     y: Array
     trials: Array | None = None
     levels: tuple[Any, ...] = ()
-    messages: tuple[str, ...] = ()
 
 
 def read_outcome(formula: Formula, used: Found, kind: str) -> Outcome:
@@ -66,7 +65,7 @@ def _read_number(formula: Formula, used: Found) -> Outcome:
 
 
 def _read_levels(formula: Formula, used: Found) -> Outcome:
-    """Levels in the order of an ordered categorical, or of whole numbers; text is sorted."""
+    """Levels in the order of an ordered categorical or of whole numbers: words have none."""
     if formula.failures is not None or not isinstance(formula.response, Name):
         raise DataError(
             f"Outcome '{formula.outcome}' of an ordinal model must be one variable with ordered "
@@ -85,18 +84,19 @@ def _read_levels(formula: Formula, used: Found) -> Outcome:
             "categories, but broken numbers were found."
         )
     values = as_categories(column)
+    if not (ordered or numeric):
+        raise DataError(
+            f"The levels of outcome '{formula.outcome}' are words, whose order nothing tells: make "
+            f"it an ordered categorical, e.g. pd.Categorical({formula.outcome}, ['no', 'some', "
+            "'a lot'], ordered=True)."
+        )
     labels = tuple(str(label) for label in values.categories)
     if len(labels) > MOST_LEVELS:
         raise DataError(
             f"Outcome '{formula.outcome}' has {len(labels)} levels, more than the {MOST_LEVELS} an "
             "ordinal model takes. Merge levels, or use family='gaussian'."
         )
-    told = (
-        f"The levels of '{formula.outcome}' are not declared as ordered and were taken in this "
-        f"order: {' < '.join(labels)}. Make it an ordered categorical."
-    )
-    messages = () if ordered or numeric or len(labels) == 2 else (told,)
-    return Outcome(y=values.codes.astype(np.float64), levels=labels, messages=messages)
+    return Outcome(y=values.codes.astype(np.float64), levels=labels)
 
 
 def _read_interval(formula: Formula, used: Found) -> Outcome:

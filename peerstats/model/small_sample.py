@@ -164,9 +164,9 @@ def _spread(parts: Moments, blocks: tuple[RandomEffect, ...], reml: bool) -> Arr
     for block in blocks:
         F, k = _factor(block.covariance), len(block.names)
         rows, columns = np.tril_indices(k)
-        here, there = np.eye(k)[rows], np.eye(k)[columns]
-        jacobian: Array = np.einsum("ra,rj->raj", here, F[columns])
-        jacobian = jacobian + np.einsum("ra,rj->raj", there, F[rows])
+        jacobian: Array = np.zeros((len(rows), *F.shape))
+        jacobian += np.einsum("ra,rj->raj", np.eye(k)[rows], F[columns])
+        jacobian += np.einsum("ra,rj->raj", np.eye(k)[columns], F[rows])
         bend = np.zeros((k, k))
         bend[rows, columns] = score[at : at + len(rows)]
         change.append(jacobian.reshape(len(rows), -1))

@@ -326,3 +326,22 @@ def test_random_parts_with_nothing_left_to_tell_them_by_are_refused(formula, fam
         fit(formula, _sites(), family)
     # A binomial count has a distribution of its own: a level for every row is overdispersion.
     assert fit("cbind(yes, no) ~ x + (1 | row)", _sites()).converged
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + site + (1 | site)", "y ~ C(site) + (x | site)"])
+@pytest.mark.parametrize("family", ["gaussian", "binomial"])
+def test_groups_that_are_a_covariate_too_are_refused_in_one_sentence(formula, family):
+    data = _sites()
+    data["site"] = "s" + data["site"].astype(str)
+    with pytest.raises(ModelError, match="'site' is in the model twice") as refused:
+        fit(formula, data, family)
+    assert len(str(refused.value)) < 200
+    assert fit("y ~ x + site + (0 + x | site)", data, family).params.index[1] == "site[T.s1]"
+
+
+def test_a_long_list_of_separated_levels_is_cut():
+    data = _sites()
+    data["lane"] = np.arange(len(data)) % 12
+    data["y"] = (data["lane"] < 6).astype(float)
+    with pytest.raises(ModelError, match=r"and 8 more\. Its estimate would be infinite"):
+        fit("y ~ C(lane)", data)

@@ -125,15 +125,21 @@ def test_intervals_are_fitted_as_by_survreg() -> None:
 
 def test_levels_are_read_in_their_order(made: pd.DataFrame) -> None:
     numbers = fit("level ~ x", made, "cumulative_logit")
-    words = fit("word ~ x", made, "cumulative_logit")
+    declared = made.assign(word=pd.Categorical(made["word"], ["low", "mid", "top"], ordered=True))
+    words = fit("word ~ x", declared, "cumulative_logit")
     assert words.llf == pytest.approx(numbers.llf)
     assert list(words.params.index) == ["low|mid", "mid|top", "x"]
-    assert "low < mid < top" in words.messages[0]
     turned = made.assign(word=pd.Categorical(made["word"], ["top", "mid", "low"], ordered=True))
     model = fit("word ~ x", turned, "cumulative_logit")
     assert model.messages == ()
     assert model.params["x"] == pytest.approx(-numbers.params["x"], abs=1e-5)
     assert model.params["top|mid"] == pytest.approx(-numbers.params["1|2"], abs=1e-5)
+
+
+def test_words_without_a_declared_order_are_refused_with_the_way_out(made: pd.DataFrame) -> None:
+    for word in (made["word"], made["word"].astype("category")):
+        with pytest.raises(DataError, match=r"pd\.Categorical\(word, .*ordered=True"):
+            fit("word ~ x", made.assign(word=word), "cumulative_probit")
 
 
 def test_ordinal_models_without_covariates_have_thresholds_only(made: pd.DataFrame) -> None:

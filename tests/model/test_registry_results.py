@@ -31,7 +31,7 @@ def made():
     data["others"], data["size"] = 8 - data["some"], eta + rng.normal(size=800)
     count = rng.negative_binomial(2, 2 / (2 + np.exp(eta)))
     data["count"] = np.where(rng.random(800) < 0.25, 0, count)
-    data["level"] = np.digitize(eta + rng.logistic(size=800), [-1, 0.5, 2]).astype(str)
+    data["level"] = np.digitize(eta + rng.logistic(size=800), [-1, 0.5, 2])
     data["low"] = np.floor(3 * np.exp(eta + 0.7 * rng.normal(size=800)))
     data["high"] = data["low"] + 1
     return data

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peerstats.errors import ModelError
+from peerstats.errors import ModelError, shortened
 from peerstats.model.columns import check_columns
 from peerstats.model.design import Design, Grouping
 
@@ -36,7 +36,7 @@ class Within:
         if not named:
             return ()
         return (
-            f"{', '.join(repr(name) for name in named)} left out: constant within every level of "
+            f"{shortened([repr(name) for name in named])} left out: constant within every level of "
             f"'{cluster}', so a comparison within levels cannot estimate it.",
         )
 
