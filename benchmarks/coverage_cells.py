@@ -141,7 +141,7 @@ def marginal_targets(cell: Cell) -> tuple[Array, Array]:
             mean = np.exp(X @ b) if log else expit(X @ b)
             weight = shares * (mean if log else mean * (1 - mean))
             step = np.linalg.solve(X.T @ (weight[:, None] * X), X.T @ (shares * (p - mean)))
-            b = b + step
+            b = b + step * min(1.0, 1.0 / float(np.abs(step).max() + 1e-300))
             if np.abs(step).max() < 1e-13:
                 break
         found.append(b[1:])

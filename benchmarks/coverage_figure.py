@@ -47,12 +47,13 @@ def draw_figure(lines: pd.DataFrame, path: Path) -> None:
         if column:
             top.set_yticklabels([])
             bottom.set_yticklabels([])
-    figure.supylabel("coverage of 95 % intervals, % (two scales)")
+    figure.supylabel("coverage of 95 % intervals, %; two scales", fontsize="medium")
     handles = [
         plt.Line2D([], [], marker="o", linestyle="", color=colours[m], label=label, mfc=_fill(m, c))
         for m, label in NAMES.items()
         for c in (colours[m],)
     ]
+    handles.append(plt.Rectangle((0, 0), 1, 1, color="0.86", label="95 % ± 2 Monte Carlo errors"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130, metadata={"Software": None})

@@ -16,6 +16,7 @@ import pandas as pd
 from benchmarks.coverage_cells import Cell
 from benchmarks.coverage_figure import draw_figure
 
+CELL = ["sites", "n", "icc", "prevalence", "odds_ratio", "confounded"]
 PEERS = ("wald_z", "gee_z", "poisson_z")
 FEW, MANY = 5, 30  # sites from which c is tested, and from which the penalised model does it
 EXPECTED = 20  # of the rarer outcome
@@ -28,7 +29,7 @@ def write_summary(
     """Write coverage.csv, coverage_goals.csv and the figure; return the goals as text."""
     lines = lines_of(cells, found)
     reached = goals(lines)
-    lines.round(4).to_csv(out / "coverage.csv", index=False, lineterminator="\n")
+    side_by_side(lines).round(4).to_csv(out / "coverage.csv", index=False, lineterminator="\n")
     reached.round(4).to_csv(out / "coverage_goals.csv", index=False, lineterminator="\n")
     draw_figure(lines, figure)
     return str(reached.to_string(index=False, na_rep="", float_format=lambda v: f"{v:.3g}"))
@@ -44,6 +45,21 @@ def lines_of(cells: Iterable[Cell], found: Iterable[dict[str, Any]]) -> pd.DataF
             refused = file["refused"] if method == "default" else {}
             rows.append({**line, "method": method, "term": term, **refused})
     return pd.DataFrame(rows)
+
+
+def side_by_side(lines: pd.DataFrame) -> pd.DataFrame:
+    """One line a cell and term: the default, then coverage and share answered of each peer."""
+    keys = [*CELL, "term"]
+    ours = lines[~lines["method"].isin(PEERS)].drop(columns="replicates")
+    for peer in PEERS:
+        theirs = lines[lines["method"] == peer].set_index(keys)
+        share = theirs["answered"] / theirs["replicates"]
+        beside = pd.DataFrame({peer: theirs["coverage"], f"{peer}_usable": share})
+        ours = ours.merge(beside.reset_index(), on=keys, how="left")
+    first = [*CELL, "term", "method"]
+    ours = ours[first + [name for name in ours.columns if name not in first]]
+    whole = ["one_sided", "constant", "one_site", "collinear"]
+    return ours.astype(dict.fromkeys(whole, "Int64"))
 
 
 def picked(cell: Cell) -> list[tuple[str, str, str]]:
