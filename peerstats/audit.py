@@ -38,7 +38,7 @@ def parser() -> Parser:
     )  # fmt: skip
     words.add_argument(
         "--replicates", type=int, metavar="R",
-        help="this many of everything, however long it takes: the same numbers on every machine",
+        help="at least so many of everything, however long: the same numbers on every machine",
     )  # fmt: skip
     words.add_argument("--jobs", type=int, default=2, metavar="N", help="workers (default: 2)")
     words.add_argument(

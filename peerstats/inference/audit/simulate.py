@@ -2,7 +2,7 @@
 
 Outcomes are drawn in units of 20 replicates, each from the generator of its model, cell and number,
 so every method is scored on the same replicates. A block is 1 unit of a method that is refitted
-replicate by replicate, 10 of one that fits all at once.
+replicate by replicate, 5 of one that fits all at once.
 
 Without a number of replicates a few are timed first, and the time that is given is shared out:
 what concerns the exposure gets most of it.
@@ -27,7 +27,7 @@ from peerstats.inference.audit.workers import each
 Array = NDArray[np.float64]
 
 UNIT = 20  # replicates of one generator
-UNITS = {"slow": 1, "quick": 10}  # of a block
+UNITS = {"slow": 1, "quick": 5}  # of a block
 LEVELS = (20, 40, 60, 100, 200, 400, 600, 1000, 1400, 2000)
 WEIGHT = {True: 4.0, False: 1.0}  # share of the time of items that come first, and of the rest
 TIMED = {"slow": 1, "quick": 20}  # replicates that are timed

@@ -25,7 +25,7 @@ def test_numbers_do_not_depend_on_who_works(plan: AuditPlan):
     alone = simulate([plan], ONE, NOWHERE)
     together = simulate([plan], Effort(replicates=20, jobs=2, backend="threading"), NOWHERE)
     assert alone == together
-    assert {tally.replicates for tallies in alone.values() for tally in tallies} == {200}
+    assert {tally.replicates for tallies in alone.values() for tally in tallies} == {100}
 
 
 def test_an_audit_goes_on_where_it_stopped(
@@ -92,10 +92,10 @@ def test_rows_give_each_rate_with_its_error(plan: AuditPlan):
     rows = {(row.term, row.method): row for row in audit.rows}
     assert {method for _, method in rows} == {"chosen", "ml_z", "gee_z", "poisson_z"}
     chosen = rows["support", "chosen"]
-    assert chosen.replicates == 200
+    assert chosen.replicates == 100
     assert 0.85 <= chosen.coverage <= 1
-    assert 0 <= chosen.type1 <= 0.12
-    assert chosen.coverage_error == pytest.approx(0.016, abs=0.01)
+    assert 0 <= chosen.type1 <= 0.14
+    assert chosen.coverage_error == pytest.approx(0.022, abs=0.012)
     assert abs(chosen.bias) < 5 * chosen.bias_error
     # Six sites are too few for a sandwich and z: known from every study of it.
     assert rows["mexico", "gee_z"].misleads
