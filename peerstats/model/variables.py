@@ -126,7 +126,7 @@ def missing(series: pd.Series) -> NDArray[np.bool_]:
     if isinstance(kind, np.dtype) and kind.kind in "iufb":
         values = np.asarray(series.array)
         return np.isnan(values) if kind.kind == "f" else np.zeros(len(values), dtype=np.bool_)
-    return np.asarray(series.isna())
+    return np.asarray(series.array.isna())
 
 
 def as_numbers(series: pd.Series) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ Leaving τ out of the Hessian would make the standard errors of β too small.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,10 +32,12 @@ from peerstats.model.engines.penalised import Penalised
 from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
+Evaluate = Callable[[Array, Array, Array], Evaluation]  # (β, τ, modes)
 
 LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess
 LEAST_SHARE = 0.3  # the least share of the latent variance that a first guess leaves to rows
 SECOND_TAU = 1.6
+FAR = 2.0  # of a mode's first guess
 NEAR_ZERO = 0.1  # a smaller τ is compared with 0
 FINER = 7  # nodes that check Laplace; quadrature is checked by twice its own
 COARSE = 0.1  # standard errors that an estimate may move before it is said
@@ -63,8 +66,17 @@ class _Search:
         return parameters[: self.p], tau
 
     def evaluate(self, parameters: Array, modes: Array) -> Evaluation:
+        return self._part(self.likelihood.evaluate, parameters, modes)
+
+    def approach(self, parameters: Array, modes: Array) -> Evaluation:
+        """The same, as exactly as a search needs it that goes on from there."""
+        model = self.likelihood
+        evaluate = model.approach if isinstance(model, OneFactor) else model.evaluate
+        return self._part(evaluate, parameters, modes)
+
+    def _part(self, evaluate: Evaluate, parameters: Array, modes: Array) -> Evaluation:
         beta, tau = self.split(parameters)
-        found = self.likelihood.evaluate(beta, tau, modes)
+        found = evaluate(beta, tau, modes)
         if len(self.free) == len(tau):
             return found
         gradient = found.gradient[self.places]
@@ -93,7 +105,7 @@ class _Search:
         first = np.broadcast_to(np.asarray(tau, dtype=np.float64), (len(self.free),))
         effects = np.zeros(sum(self.problem.sizes)) if modes is None else modes
         hessian, start = self.hessian, np.concatenate([beta, first])
-        found = None if hessian is None else newton(self.evaluate, start, effects, hessian)
+        found = None if hessian is None else newton(self.approach, start, effects, hessian)
         if found is not None:
             return found
         return maximise(self.evaluate, start, self._scale(beta, first), effects, hessian)
@@ -102,7 +114,7 @@ class _Search:
         """Search from an optimum of a similar likelihood, scaled by its Hessian."""
         modes, hessian = found.evaluation.modes, self.hessian
         if hessian is not None:
-            near = newton(self.evaluate, found.parameters, modes, hessian)
+            near = newton(self.approach, found.parameters, modes, hessian)
             if near is not None:
                 return near
         root = np.linalg.cholesky(np.linalg.inv(found.hessian))
@@ -158,12 +170,13 @@ def _incredible(search: _Search, optimum: Optimum) -> bool:
     return bool(search.problem.family.latent_variance is not None and tau > INCREDIBLE)
 
 
-def _guess(search: _Search) -> tuple[Array, Array]:
-    """β and τ to start from, by moments.
+def _guess(search: _Search) -> tuple[Array, Array, Array | None]:
+    """β and τ to start from, by moments, and the modes of a single factor.
 
     At β without random effects a group's Σr has E(Σr)² ≈ w + τ² w², w = ΣW. Where the link has a
     latent variable, of variance σ², that β and that τ are on the scale of a variable with variance
-    σ² + τ²: both grow by √(1 + τ²/σ²), which for τ itself solves to τ²/(1 - τ²/σ²).
+    σ² + τ²: both grow by √(1 + τ²/σ²), which for τ itself solves to τ²/(1 - τ²/σ²). The modes are
+    a step of Newton's method from 0, and no longer than modes commonly are.
     """
     problem, latent = search.problem, search.problem.family.latent_variance
     eta = problem.X @ search.fixed.beta + problem.offset
@@ -172,24 +185,29 @@ def _guess(search: _Search) -> tuple[Array, Array]:
     for code in problem.codes:
         r_sum, w_sum = np.bincount(code, weights=r), np.bincount(code, weights=w)
         found.append((r_sum @ r_sum - w_sum.sum()) / (w_sum @ w_sum))
-    variance = np.clip(found, LEAST_TAU**2, MOST_TAU**2)
-    if latent is None:
-        return search.fixed.beta, np.sqrt(variance)
-    growth = 1.0 / np.maximum(1.0 - variance / latent, LEAST_SHARE)
-    variance = np.minimum(variance * growth, MOST_TAU**2)
-    return search.fixed.beta * np.sqrt(1.0 + variance.sum() / latent), np.sqrt(variance)
+    variance = np.minimum(np.maximum(found, LEAST_TAU**2), MOST_TAU**2)
+    beta = search.fixed.beta
+    if latent is not None:
+        growth = 1.0 / np.maximum(1.0 - variance / latent, LEAST_SHARE)
+        variance = np.minimum(variance * growth, MOST_TAU**2)
+        beta = beta * np.sqrt(1.0 + variance.sum() / latent)
+    tau = np.sqrt(variance)
+    if len(tau) > 1:
+        return beta, tau, None
+    modes = tau * r_sum / (1.0 + variance * w_sum)
+    return beta, tau, np.minimum(np.maximum(modes, -FAR), FAR)
 
 
 def _first_try(search: _Search) -> Optimum:
     """Quadrature costs as many times more as it has nodes, so Laplace finds its start."""
-    beta, tau = _guess(search)
+    beta, tau, modes = _guess(search)
     likelihood = search.likelihood
     if isinstance(likelihood, OneFactor) and likelihood.nodes > 1:
         cheap = replace(search, likelihood=replace(likelihood, nodes=1))
-        found = cheap.run(beta, tau)
+        found = cheap.run(beta, tau, modes)
         if found.reached:
             return search.refine(found)
-    return search.run(beta, tau)
+    return search.run(beta, tau, modes)
 
 
 def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:
@@ -258,8 +276,8 @@ def _coarseness(search: _Search, optimum: Optimum) -> tuple[str, ...]:
         return ()
     laplace = likelihood.nodes == 1
     finer = replace(likelihood, nodes=FINER if laplace else 2 * likelihood.nodes + 1)
-    found = replace(search, likelihood=finer)
-    gradient = found.evaluate(optimum.parameters, optimum.evaluation.modes).gradient
+    gradient = finer.slope(*search.split(optimum.parameters), optimum.evaluation.modes)
+    gradient = gradient[search.places]
     covariance = np.linalg.inv(optimum.hessian)
     shift = float(np.abs(covariance @ gradient / np.sqrt(np.diag(covariance))).max())
     if shift < COARSE:

@@ -67,13 +67,16 @@ def newton(objective: Objective, start: Array, modes: Array, hessian: Hessian) -
 def _higher(
     objective: Objective, here: tuple[Array, Evaluation], step: Array, share: float
 ) -> tuple[Array, Evaluation] | None:
-    """Shorten the step until the log-likelihood rises enough (Armijo)."""
+    """Shorten the step until the log-likelihood is higher, or lower by next to nothing.
+
+    Next to nothing: values on the way are as exact as their modes, which is not to the last digit.
+    """
     place, old = here
     slope = float(old.gradient @ step)
     while share > SHORTEST:
         trial = place + share * step
         found = objective(trial, old.modes)
-        if found.value >= old.value + 1e-4 * share * slope - 1e-12 * abs(old.value):
+        if found.value >= old.value - 1e-3 * share * slope - 1e-9 * (1.0 + abs(old.value)):
             return trial, found
         share *= 0.4
     return None

@@ -38,8 +38,10 @@ from numpy.typing import NDArray
 
 from peerstats.model.engines.evaluation import (
     CLOSE,
+    CLOSE_ON_THE_WAY,
     HALVINGS,
     MODE_STEPS,
+    THERE,
     Evaluation,
 )
 from peerstats.model.engines.onefactor_curvature import (
@@ -96,30 +98,37 @@ class OneFactor:
 
     def evaluate(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
         """Return log-likelihood, gradient in (β, τ) and modes; by Laplace the Hessian too."""
-        start = self._expected(beta, tau, modes)
         if self.nodes == 1:
-            return self._laplace(beta, tau, start)
-        found = [part._quadrature(beta, tau, start[groups]) for groups, part in self.parts]
+            return self._laplace(beta, tau, self._expected(beta, tau, modes), CLOSE, 0.0)
+        found = [part._quadrature(beta, tau, modes[groups]) for groups, part in self.parts]
         return Evaluation(
             value=sum(each.value for each in found) + self.problem.constant,
             gradient=np.sum([each.gradient for each in found], axis=0),
             modes=np.concatenate([each.modes for each in found]),
         )
 
+    def approach(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
+        """Return the same on the way of a search that goes on from here, less exactly."""
+        if self.nodes > 1:
+            return self.evaluate(beta, tau, modes)
+        expected = self._expected(beta, tau, modes)
+        close = CLOSE if expected is modes else CLOSE_ON_THE_WAY
+        return self._laplace(beta, tau, expected, close, THERE)
+
     def hessian(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Return the exact second derivatives of Laplace's log-likelihood in (β, τ)."""
         last = self._memory
         if last.top is None or last.top.modes is not modes:
-            self._laplace(beta, tau, modes)
+            self._laplace(beta, tau, modes, CLOSE, 0.0)
         if last.top is None:  # outside the link's range
             return np.full((len(beta) + 1,) * 2, np.nan)
         return last.top.hessian
 
-    def _laplace(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
+    def _laplace(self, beta: Array, tau: Array, modes: Array, *close: float) -> Evaluation:
         t = float(tau[0])
         found = []
         for groups, part in self.parts:
-            top = part._top(beta, t, modes[groups])
+            top = part._top(beta, t, modes[groups], *close)
             if top is None:
                 self._memory.top = None
                 return Evaluation(value=-np.inf, gradient=np.zeros(len(beta) + 1), modes=modes)
@@ -143,9 +152,19 @@ class OneFactor:
         expected: Array = modes + (beta - last.beta) @ moves[:p] + (tau[0] - last.tau) * moves[p]
         return expected
 
-    def _top(self, beta: Array, tau: float, modes: Array) -> Top | None:
+    def slope(self, beta: Array, tau: Array, modes: Array) -> Array:
+        """Return the gradient in (β, τ) by quadrature, about modes that are known."""
+        t = float(tau[0])
+        found = []
+        for groups, part in self.parts:
+            fixed = part.problem.X @ beta + part.problem.offset
+            found.append(_at_the_nodes(part, part._at(fixed, t, modes[groups]), fixed, t).gradient)
+        total: Array = np.sum(found, axis=0)
+        return total
+
+    def _top(self, beta: Array, tau: float, modes: Array, *close: float) -> Top | None:
         problem = self.problem
-        at = self._find_modes(problem.X @ beta + problem.offset, tau, modes)
+        at = self._find_modes(problem.X @ beta + problem.offset, tau, modes, *close)
         if at is None:
             return None
         # Of many rows X' would be a second matrix if it were kept.
@@ -160,9 +179,14 @@ class OneFactor:
             return Evaluation(value=-np.inf, gradient=np.zeros(len(beta) + 1), modes=modes)
         return _at_the_nodes(self, at, fixed, float(tau[0]))
 
-    def _find_modes(self, fixed: Array, tau: float, start: Array) -> Modes | None:
-        """Newton's method for all groups at once; a group whose h falls takes half a step."""
-        v = start.copy()
+    def _find_modes(
+        self, fixed: Array, tau: float, start: Array, close: float = CLOSE, there: float = 0.0
+    ) -> Modes | None:
+        """Newton's method for all groups at once; a group whose h falls takes half a step.
+
+        A step as short as `close` is the last, one as short as `there` is not taken.
+        """
+        v = start
         here = self._at(fixed, tau, v)
         if not np.isfinite(here.h).all():
             v = np.zeros_like(start)
@@ -172,15 +196,17 @@ class OneFactor:
         for _ in range(MODE_STEPS):
             step = (tau * here.r_sum - v) / here.H
             size = max(step.max(), -step.min())
+            if size <= there:
+                break
             trial = self._at(fixed, tau, v + step)
-            for _ in range(HALVINGS if size > CLOSE else 0):
+            for _ in range(HALVINGS if size > close else 0):
                 worse = ~(trial.h >= here.h - 1e-10 * (1 + np.abs(here.h)))
                 if not worse.any():
                     break
                 step = np.where(worse, 0.5 * step, step)
                 trial = self._at(fixed, tau, v + step)
             v, here = v + step, trial
-            if size <= CLOSE:
+            if size <= close:
                 break
         return here
 
