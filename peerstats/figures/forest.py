@@ -26,7 +26,16 @@ from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock, Term, TermLevel
 from peerstats.results.find import block_of
 from peerstats.results.measures import MEASURES
-from peerstats.results.text import LEVEL, Cell, as_noun, estimate, plain, shown, withheld_words
+from peerstats.results.text import (
+    LEVEL,
+    Cell,
+    as_noun,
+    estimate,
+    plain,
+    shown,
+    value_of,
+    withheld_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,7 +98,8 @@ def _lines(results: Results, block: ModelBlock, term: Term) -> list[Line]:
     for level in term.levels:
         label = term.label if single else f"    {level.label}"
         if level.term is None:
-            lines.append(Line(label=label, words="Reference"))
+            if ":" not in term.variable:
+                lines.append(Line(label=label, words="Reference"))
             continue
         base = _base(block, term, level)
         words = plain(results, estimate(results, base, block.measure))
@@ -155,22 +165,24 @@ def _mark_all(axes: Axes, results: Results, block: ModelBlock, lines: list[Line]
     for i, (mid, start, end) in points.items():
         _interval(axes, i, (start, end), (low, high))
         face = INK if lines[i].exposure else "white"
-        if low <= mid <= high:
+        if low <= mid <= high:  # not where there is none
             axes.plot([mid], [i], marker="s", markersize=5, color=INK, mfc=face, mew=1, zorder=3)
     axes.set_yticks([])
     seaborn.despine(ax=axes, left=True)
 
 
 def _values(results: Results, block: ModelBlock, base: str) -> tuple[float, float, float] | None:
-    """Estimate, low and high; None when the gate or the fit gives no estimate."""
-    if not shown(results, f"{base}.{block.measure}"):
+    """Estimate, low and high; None when the gate or the fit gives neither estimate nor interval.
+
+    The estimate is missing (nan) where the number of sites allows an interval and no more.
+    """
+    at = f"{base}.{block.measure}"
+    if results.has(at) and not shown(results, at):
         return None
-    mid = results.number(f"{base}.{block.measure}").value
-    ends = [
-        results.number(at).value if shown(results, at) else mid
-        for at in (f"{base}.low", f"{base}.high")
-    ]
-    return mid, ends[0], ends[1]
+    mid, low, high = (value_of(results, place) for place in (at, f"{base}.low", f"{base}.high"))
+    if mid is None:
+        return None if low is None or high is None else (math.nan, low, high)
+    return mid, mid if low is None else low, mid if high is None else high
 
 
 def _limits(points: list[tuple[float, float, float]], log: bool) -> tuple[float, float]:

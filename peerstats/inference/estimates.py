@@ -61,6 +61,7 @@ class Estimates:
     frame: pd.DataFrame
     alpha: float
     remarks: tuple[Remark, ...] = ()
+    kinds: tuple[str, ...] = ()  # of each row of a fit, such as "varies within sites"
 
     def row(self, term: str) -> Estimate:
         """Return the row of one term; KeyError when the fit has no such term."""

@@ -86,6 +86,27 @@ def _kind(column: NDArray[np.float64], where: Layout) -> Kind:
     )
 
 
+def in_words(kind: Kind, where: Layout) -> str:
+    """Say where a column varies, as it stands behind "what": "varies within sites".
+
+    >>> from peerstats.inference.layout import Layout, Level
+    >>> site = Level(name="site_id", codes=np.repeat([0, 1, 2], 4), count=3, random=True)
+    >>> in_words(Kind(variation="constant", level=0, share=1.0), Layout(levels=(site,), rows=12))
+    'is constant within sites'
+    """
+    if not where.levels:
+        return ""
+    nouns = [f"{level.noun}s" for level in where.levels]
+    if kind.slope is not None and kind.slope < kind.level:
+        return f"has effects that differ between {nouns[kind.slope]}"
+    if kind.level == 0:
+        return f"is constant within {nouns[0]}"
+    if kind.level < len(nouns):
+        return f"is constant within {nouns[kind.level]} and varies within {nouns[kind.level - 1]}"
+    clusters = f" and clusters in {nouns[0]}" if kind.variation == "clustered" else ""
+    return f"varies within {nouns[-1]}{clusters}"
+
+
 def _varies(column: NDArray[np.float64], level: Level) -> NDArray[np.bool_]:
     """Whether the column varies inside each group, up to rounding."""
     low = np.full(level.count, np.inf)

@@ -32,7 +32,7 @@ import numpy as np
 
 from peerstats.errors import UsageError, did_you_mean
 from peerstats.inference.estimates import NONE, Estimate, Estimates, as_frame
-from peerstats.inference.kind import Kind, kinds
+from peerstats.inference.kind import Kind, in_words, kinds
 from peerstats.inference.layout import Layout, Level, layout, random_slopes
 from peerstats.inference.method import Question
 from peerstats.inference.methods import METHODS
@@ -73,7 +73,19 @@ def infer(
         raise UsageError(f"Unknown inference rule '{rule}' ({known}).{did_you_mean(rule, METHODS)}")
     question = question_of(fit, sites, alpha=alpha, replicates=replicates, seed=seed)
     rows = [_row(question, position, rule) for position in range(len(fit.design.columns))]
-    return Estimates(frame=as_frame(rows), alpha=alpha, remarks=remarks(question, rows))
+    return Estimates(
+        frame=as_frame(rows),
+        alpha=alpha,
+        remarks=remarks(question, rows),
+        kinds=tuple(kind_words(question, position) for position in range(len(rows))),
+    )
+
+
+def kind_words(question: Question, position: int) -> str:
+    """Say what the rule saw of one coefficient, which is why it chose its method."""
+    if question.is_site_effect(position):
+        return "compares these sites"
+    return in_words(question.kinds[position], question.where)
 
 
 def question_of(fit: Fit, sites: str | pd.Series | None = None, **choices: Any) -> Question:

@@ -31,7 +31,7 @@ from peerstats.report.sentences import (
     unanswered,
     variation_sentences,
 )
-from peerstats.report.words import sentence
+from peerstats.report.words import joined, sentence
 from peerstats.results import Results, address
 from peerstats.results.blocks import (
     AuditBlock,
@@ -209,8 +209,8 @@ def _results(
             yield Paragraph(text=(sentence(block.question),))
         for text in (*exposure_sentences(results, block), *variation_sentences(results, block)):
             yield Paragraph(text=text)
-        if warned := cautions(block):
-            yield Paragraph(text=("Caution. " + " ".join(warned),))
+        if warned := cautions(results, block):
+            yield Paragraph(text=("Caution. ", *joined(warned, " ")))
         for (_, kind, key), piece in shown:
             if kind in SECTIONS["results"] and _model_of(results, key) == block.key:
                 yield piece

@@ -9,7 +9,16 @@ from peerstats.report.words import estimation, joined, listed, regression, sente
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock
 from peerstats.results.results import Clearance, FitRecord
-from peerstats.results.text import LEVEL, Cell, Fact, as_noun, as_reason, lower_first, number
+from peerstats.results.text import (
+    LEVEL,
+    Cell,
+    Fact,
+    any_has,
+    as_noun,
+    as_reason,
+    lower_first,
+    number,
+)
 
 DESCRIPTIVE = (
     "Categorical variables are described by counts and percentages of the women who answered, "
@@ -41,7 +50,7 @@ def model_paragraph(results: Results, block: ModelBlock) -> Cell:
         ". ",
         "That model could not be fitted to these data. " if planned else "",
         _adjustment(block),
-        *_inference(block),
+        *_inference(results, block),
         *_crude(block),
     )
 
@@ -84,7 +93,7 @@ def _adjustment(block: ModelBlock) -> str:
     return f"{words}. "
 
 
-def _inference(block: ModelBlock) -> Cell:
+def _inference(results: Results, block: ModelBlock) -> Cell:
     """The method of intervals and tests, in words, said once for terms that share it."""
     labels = {term.variable: as_noun(term.label) for term in block.terms}
     methods: dict[str, list[str]] = {}
@@ -92,19 +101,25 @@ def _inference(block: ModelBlock) -> Cell:
         methods.setdefault(method, []).append(labels.get(variable, variable))
     if not methods:
         return ()
-    each = "; ".join(f"{method} for {listed(names)}" for method, names in methods.items())
+    each = "; ".join(f"{method} ({listed(names)})" for method, names in methods.items())
     words = next(iter(methods)) if len(methods) == 1 else each
     also = ""
     if block.also:
         also = f"Shown beside it: {block.also.name}, because {as_reason(block.also.reason)}. "
-    variances = VARIANCES if block.factors else ""
+    found = (address(at, f.key, "variance") for at in _places(block) for f in block.factors)
+    variances = VARIANCES if any_has(results, *found) else ""
     return (f"Intervals ({LEVEL}) and tests: {sentence(words)} {also}{variances}",)
+
+
+def _places(block: ModelBlock) -> tuple[str, str]:
+    return block.key, address(block.key, "null")
 
 
 def _crude(block: ModelBlock) -> Cell:
     if any(key.startswith(f"{address(block.key, 'crude')}.") for key in block.fits):
         words = "Univariable models have one covariate each and the same women"
-        return (f"{words}{' and random intercepts' if block.factors else ''}.",)
+        same = " and random intercepts" if block.factors else ""
+        return (f"{words}{same}; their intervals and tests are chosen by the same rule.",)
     return ()
 
 

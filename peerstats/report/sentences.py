@@ -25,9 +25,12 @@ from peerstats.results.text import (
     p_phrase,
     shown,
     spread,
+    value_of,
 )
+from peerstats.tables.model import base_of
 
 NO_ANSWER = ("not_estimable", "no_p_value")
+SPARSE = 10  # women with the rarer outcome for each coefficient
 
 
 def flow_sentence(results: Results, block: FlowBlock) -> Cell:
@@ -107,10 +110,15 @@ def _unshown(results: Results, block: ModelBlock, term: Term, at: str) -> Cell:
     """Say that an estimate was withheld, or why it could not be made."""
     if results.has(at) and results.number(at).withheld:
         return (" was withheld (", Ref(at), ").")
+    base = at.removesuffix(f".{block.measure}")
+    inside: Cell = ()
+    if shown(results, f"{base}.low") and shown(results, f"{base}.high"):
+        inside = (f" ({LEVEL}{NBSP}CI{NBSP}", *spread(results, f"{base}.low", f"{base}.high"), ")")
     about = (block.key, address(block.key, term.variable))
     sorts = (*NO_ANSWER, "not_converged")
     reasons = [m.sentence for m in block.marks if m.where in about and m.sort in sorts]
-    return (f" is not given. {' '.join(sentence(r) for r in dict.fromkeys(reasons))}".rstrip(),)
+    why = " ".join(sentence(r) for r in dict.fromkeys(reasons))
+    return (" is not given", *inside, f". {why}".rstrip())
 
 
 def variation_sentences(results: Results, block: ModelBlock) -> Iterator[Cell]:
@@ -143,10 +151,31 @@ def _variation(results: Results, block: ModelBlock, factor: Item, at: tuple[str,
     return (*out, ".")
 
 
-def cautions(block: ModelBlock) -> tuple[str, ...]:
-    """What the marks say about how far this model can be trusted, each sentence once."""
+def cautions(results: Results, block: ModelBlock) -> tuple[Cell, ...]:
+    """How far this model can be trusted: what the marks say, each sentence once, and few events."""
     said = (m.sentence for m in block.marks if m.sort not in NO_ANSWER)
-    return tuple(sentence(text) for text in dict.fromkeys(said))
+    told: tuple[Cell, ...] = tuple((sentence(text),) for text in dict.fromkeys(said))
+    few = _few_events(results, block)
+    return (*told, few) if few else told
+
+
+def _few_events(results: Results, block: ModelBlock) -> Cell:
+    """Fewer than ten women with the rarer outcome for each coefficient (Peduzzi et al. 1996).
+
+    It is judged by the numbers as they are printed, so that it tells no more of them.
+    """
+    at, everybody = address(block.key, "events"), address(block.key, "n")
+    yes, n = value_of(results, at), value_of(results, everybody)
+    coefficients = sum(v.term is not None for term in block.terms for v in term.levels)
+    low = (f"{base_of(block, t, v)}.low" for t in block.terms for v in t.levels)
+    if yes is None or n is None or not any(shown(results, end) for end in low):
+        return ()
+    if min(yes, n - yes) >= SPARSE * coefficients:
+        return ()
+    return (
+        "Of ", Ref(everybody), " women ", Ref(at), " have the outcome: fewer than ten women with "
+        "the rarer answer for each coefficient, so estimates vary much from sample to sample.",
+    )  # fmt: skip
 
 
 def unanswered(results: Results, block: ModelBlock) -> Iterator[Cell]:

@@ -22,15 +22,17 @@ def marks_of(model: str, terms: tuple[Term, ...], fitted: Mapping[str, Fitted]) 
     """Return the marks of every fit, each sentence once a place.
 
     The remarks of a crude model that the adjusted model repeats word by word are said once, except
-    a refused p-value and a variance at zero, which belong to the number they explain.
+    a refused p-value and a variance at zero, which belong to the number they explain. Those of the
+    model without covariates are said whether or not the adjusted one could be had, so that they do
+    not tell.
     """
-    main = model if model in fitted else address(model, "null")
+    main = (model, address(model, "null"))
     marks = [
         mark
         for key, one in fitted.items()
         for remark in one.estimates.remarks
-        if key == main or remark.sort in ("no_p_value", "singular", "penalised")
-        for mark in _mark(key, remark, terms, crude=key not in (model, main))
+        if key in main or remark.sort in ("no_p_value", "singular", "penalised")
+        for mark in _mark(key, remark, terms, crude=key not in main)
     ]
     marks += [mark for key, one in fitted.items() for mark in _unbounded(key, one)]
     return tuple(dict.fromkeys(marks))
@@ -159,12 +161,18 @@ def _separated(remark: Remark, terms: tuple[Term, ...]) -> str:
 
 
 def methods_of(estimates: Estimates, terms: tuple[Term, ...]) -> tuple[tuple[str, str], ...]:
-    """Return the method of every covariate in the words of a methods section, or its refusal."""
-    rows = {row.term: row for row in estimates.rows()}
+    """Return the method of every covariate in the words of a methods section, and why it is."""
+    rows = {row.term: k for k, row in enumerate(estimates.rows())}
+    words_of = [_words(row) for row in estimates.rows()]
+    if estimates.kinds:
+        words_of = [
+            f"{words}, for what {kind}" if kind and not row.reason else words
+            for words, kind, row in zip(words_of, estimates.kinds, estimates.rows(), strict=True)
+        ]
     found = []
     for term in terms:
         own = [rows[level.term] for level in term.levels if level.term in rows]
-        words = dict.fromkeys(_words(row) for row in own)
+        words = dict.fromkeys(words_of[k] for k in own)
         if words:
             found.append((term.variable, "; ".join(words)))
     return tuple(found)

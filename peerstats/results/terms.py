@@ -63,8 +63,9 @@ def term_rows(
     """Return the rows of one term: a variable, a transformation of one, or an interaction `a:b`.
 
     `frame` holds complete rows. A category shows its reference first with no coefficient, a yes/no
-    variable coded 0 and 1 likewise; an interaction shows every combination without a reference
-    level. Raises UsageError when the text is more than one term.
+    variable coded 0 and 1 likewise; an interaction of categories shows every combination, so that
+    the table shows which are empty, and those without a reference level have a coefficient. Raises
+    UsageError when the text is more than one term.
     """
     factors = _one_term(text)
     columns = {name: read_values(find_column(frame, name)) for f in factors for name in names_in(f)}
@@ -190,6 +191,22 @@ def _level_rows(
         level, mask = _reference(recipe, parts[0])
         shown.insert(0, level)
         rows.insert(0, mask)
+    if len(parts) > 1 and all(part.levels for part in parts):
+        return _combinations(parts, {level.key: level.term for level in shown})
+    return tuple(shown), tuple(rows)
+
+
+def _combinations(
+    parts: tuple[_Part, ...], coefficients: Mapping[str, str | None]
+) -> tuple[tuple[TermLevel, ...], tuple[Rows, ...]]:
+    """Every combination of levels with who is in it; some have the product's coefficients."""
+    shown, rows = [], []
+    for levels in itertools.product(*(part.levels for part in parts)):
+        pairs = tuple(zip(parts, levels, strict=True))
+        key = ":".join(levels)
+        words = (f"{p.label}: {p.words[v]}" if p.boolean else p.words[v] for p, v in pairs)
+        shown.append(TermLevel(key=key, label=" × ".join(words), term=coefficients.get(key)))
+        rows.append(_crossed(tuple(part.levels[level] for part, level in pairs)))
     return tuple(shown), tuple(rows)
 
 

@@ -176,7 +176,8 @@ def _level_row(
         fraction(results, f"{at}.events", f"{at}.n") if shape.events else number(results, f"{at}.n")
     )
     if level.term is None:
-        cells = _fill(shape, size, *((REFERENCE, EMPTY),) * 3)
+        word = EMPTY if ":" in term.variable else REFERENCE  # a product's is in its main effects
+        cells = _fill(shape, size, *((word, EMPTY),) * 3)
         return Row(kind="reference", label=(label,), cells=cells, indent=indent)
     pairs = {}
     for side in ("crude", "adjusted"):

@@ -142,3 +142,18 @@ def test_ticks_reach_over_the_axis(low, high, labels):
     axes.set_xscale("log")
     _ticks(axes, low, high, log=True)
     assert [label.get_text() for label in axes.get_xticklabels()] == labels
+
+
+def test_an_interval_without_an_estimate_is_drawn_and_read_out(study):
+    """The number of sites allows an interval of country and no more; withheld, it is not drawn."""
+    hollow = {at: n for at, n in study.numbers.items() if at != "m1.ps.or"}
+    drawn = build_figure(dataclasses.replace(study, numbers=hollow), "forest", "m1")
+    assert "Peer support, per standard deviation – (1.31 to 2.05)" in plain(
+        study, drawn.alt
+    ).replace("\u00a0", " ")
+    assert {"m1.ps.low", "m1.ps.high"} <= set(drawn.drawn)
+    none = {at: n for at, n in hollow.items() if at not in ("m1.ps.low", "m1.ps.high")}
+    empty = build_figure(dataclasses.replace(study, numbers=none), "forest", "m1")
+    assert drawn.png != empty.png
+    whole = build_figure(study, "forest", "m1")
+    assert drawn.png != whole.png

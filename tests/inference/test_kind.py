@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from peerstats.inference.kind import between_share, between_within_df, fixed_clusters, kinds
+from peerstats.inference.kind import (
+    between_share,
+    between_within_df,
+    fixed_clusters,
+    in_words,
+    kinds,
+)
 from peerstats.inference.layout import Layout, Level
 
 
@@ -104,3 +110,16 @@ def test_fixed_site_effects_use_up_the_sites():
     dummies = np.column_stack([np.ones(12), codes == 1, codes == 2]).astype(float)
     assert fixed_clusters(kinds(dummies, where), where, 0)
     assert not fixed_clusters(kinds(dummies[:, :2], where), where, 0)
+
+
+def test_kinds_in_words(nested):
+    rng = np.random.default_rng(2)
+    site, venue = (nested.levels[k].codes for k in (0, 1))
+    columns = [rng.normal(size=60), (venue % 2).astype(float), (site == 0).astype(float)]
+    columns.append(site + 0.1 * rng.normal(size=60))
+    assert [in_words(kind, nested) for kind in kinds(np.column_stack(columns), nested)] == [
+        "varies within venues",
+        "is constant within venues and varies within sites",
+        "is constant within sites",
+        "varies within venues and clusters in sites",
+    ]

@@ -62,6 +62,32 @@ def test_an_estimate_that_was_withheld_is_not_explained_away(fixed):
     assert "withheld" in said(results, unanswered(results, results.blocks["m1"]))[0]
 
 
+def test_an_estimate_that_cannot_be_tested_has_its_interval(study):
+    mark = Mark(where="m1.ps", sort="no_p_value", sentence="Peer support: 1 df")
+    block = dataclasses.replace(study.blocks["m1"], marks=(mark,))
+    numbers = {at: n for at, n in study.numbers.items() if at not in ("m1.ps.or", "m1.ps.p")}
+    (sentence,) = said(
+        study, exposure_sentences(dataclasses.replace(study, numbers=numbers), block)
+    )
+    assert sentence.endswith(" is not given (95% CI 1.31 to 2.05). Peer support: 1 df.")
+
+
+def test_few_events_are_told_by_the_numbers_that_are_printed(study):
+    """Six coefficients need 60 women with and 60 without the outcome."""
+    block = study.blocks["m1"]
+
+    def told(events, **changes):
+        number = dataclasses.replace(study.number("m1.events"), value=float(events), **changes)
+        changed = dataclasses.replace(study, numbers={**study.numbers, "m1.events": number})
+        return said(changed, cautions(changed, block))
+
+    assert told(60) == told(341) == []
+    (few,) = told(59)
+    assert few.startswith("Of 401 women 59 have the outcome: fewer than ten women with the rarer")
+    assert len(told(342)) == 1
+    assert told(59, withheld="fewer than 6 women") == []
+
+
 def test_variation(study):
     (sentence,) = said(study, variation_sentences(study, study.blocks["m1"]))
     assert sentence.startswith("The between-venue variance was 0.284 (0.091 to 0.880), intraclass")
@@ -75,10 +101,10 @@ def test_questions_without_an_answer_and_cautions(study):
         "usual level, so none is given.",
         "Extortion by police: all women extorted by police reported violence (separation).",
     ]
-    assert cautions(block) == (
+    assert said(study, cautions(study, block)) == [
         "The between-site variance is estimated as zero (singular fit).",
         "The univariable fit did not converge.",
-    )
+    ]
 
 
 def test_methods_come_from_the_fit(study):

@@ -10,7 +10,6 @@ import peerstats
 from peerstats.data.codebook import Field, Level
 from peerstats.data.sample import Sample
 from peerstats.errors import ModelError, UsageError
-from peerstats.inference.fe_firth import FE_FIRTH
 from peerstats.results.models import ModelRequest, model_results
 
 
@@ -204,10 +203,13 @@ def test_every_covariate_has_a_crude_estimate_on_the_same_women(answer):
 
 
 def test_the_method_of_each_covariate_is_in_words(answer):
-    assert dict(answer.block.inference)["urban"] == FE_FIRTH.words
+    words = dict(answer.block.inference)["urban"]
+    assert words.startswith("comparison within ")
+    assert words.endswith("ratio, for what varies within districts and clusters in districts")
     assert answer.block.also.reason == "It is what lme4's users print."
     assert dict(answer.block.also.methods)["urban"] == (
-        "Wald t test and interval with between-within degrees of freedom (1869 df)"
+        "Wald t test and interval with between-within degrees of freedom (1869 df), "
+        "for what varies within districts and clusters in districts"
     )
     assert answer.block.marks == ()
 
@@ -287,12 +289,37 @@ def test_an_empty_cell_of_exposure_and_modifier_is_refused_by_name(women):
     assert "m1.country.MEX.or" not in answer.numbers
     assert "m1.loglik" not in answer.numbers
     assert answer.block.question == "Why?"
+    # The table that shows why: everybody by country and venue.
+    cells = [
+        int(answer.numbers[f"m1.country_formality.{key}.n"].value)
+        for key in ("GTM_informal", "GTM_formal", "MEX_informal", "MEX_formal")
+    ]
+    assert cells[3] == 0
+    assert min(cells[:3]) > 0
+    assert sum(cells) == 240
     with pytest.raises(ModelError, match="Mexico × Formal"):
         model_results(
             request(exposure="country", modifiers=("formality",)),
             sample_of(women(6, 40)),
             sites="site_id",
         )
+
+
+def test_marks_of_the_null_model_do_not_tell_whether_the_adjusted_one_could_be_had(women):
+    """In a release the adjusted model is withheld, and "could not be had" means an empty cell."""
+    frame = women(3, 80)
+    whole = frame.assign(formality=np.where(frame.index % 2, "formal", "informal"))
+    asked = request(exposure="country", modifiers=("formality",), if_not_estimable="report")
+    refused, fitted = (
+        model_results(asked, sample_of(data), sites="site_id") for data in (frame, whole)
+    )
+    assert refused.fit is None
+    assert fitted.fit is not None
+    found = [
+        {mark for mark in one.block.marks if mark.where == "m1.null"} for one in (refused, fitted)
+    ]
+    assert found[0] == found[1]
+    assert found[0]
 
 
 def test_an_interaction_is_a_term_with_its_combinations(women):
@@ -302,7 +329,12 @@ def test_an_interaction_is_a_term_with_its_combinations(women):
     )
     term = answer.block.terms[-1]
     assert term.variable == "x:formality"
-    assert [(v.key, v.label) for v in term.levels] == [("1:formal", "Peer support × Formal")]
+    assert [(v.key, v.label, v.term is None) for v in term.levels] == [
+        ("0:informal", "Peer support: No × Informal", True),
+        ("0:formal", "Peer support: No × Formal", True),
+        ("1:informal", "Peer support: Yes × Informal", True),
+        ("1:formal", "Peer support: Yes × Formal", False),
+    ]
     both = (frame["x"] == 1) & (frame["formality"] == "formal")
     assert answer.numbers["m1.x_formality.1_formal.n"].value == both.sum()
     assert "m1.x_formality.1_formal.or" in answer.numbers
@@ -323,7 +355,7 @@ def test_a_separated_covariate_stops_or_is_reported(women):
         "The outcome is separated: Venue “Formal” predicts it perfectly in some rows. "
         "The estimates shown are penalised, which keeps them finite."
     )
-    assert dict(answer.block.inference)["formality"].startswith(FE_FIRTH.words)
+    assert dict(answer.block.inference)["formality"].startswith("comparison within sites")
     assert answer.records["m1"].method == "penalised_laplace"
     assert not {"m1.loglik", "m1.site_id.variance"} & set(answer.numbers)
     firth = peerstats.firth_logit("y ~ formality + x", frame, "site_id")
@@ -391,7 +423,7 @@ def test_a_model_without_random_effects_has_no_null_model_and_no_factors(women):
     answer = model_results(asked, sample_of(women(3, 60)), sites="site_id")
     assert answer.block.factors == ()
     assert answer.block.fits == ("m1.crude.x", "m1.crude.site_id", "m1")
-    assert dict(answer.block.inference)["x"] == FE_FIRTH.words
+    assert dict(answer.block.inference)["x"].endswith("ratio, for what varies within sites")
 
 
 def test_one_covariate_alone_has_no_crude_model(women):

@@ -95,21 +95,25 @@ def test_a_spline_has_a_row_for_each_of_its_columns(frame):
     assert [key for key, _, _ in shown(rows)] == ["1", "2", "3"]
 
 
-def test_an_interaction_shows_combinations_without_a_reference_level(frame):
+def test_an_interaction_shows_all_combinations_and_whose_coefficient_each_is(frame):
     rows = rows_of("country:venue", frame)
-    assert shown(rows) == [
+    assert len(rows.rows) == 6
+    assert [row for row in shown(rows) if row[2]] == [
         ("MEX:bar", "Mexico × Bar", "country[T.MEX]:venue[T.bar]"),
         ("MEX:hotel", "Mexico × Hotel", "country[T.MEX]:venue[T.hotel]"),
     ]
-    assert [mask.tolist().index(True) for mask in rows.rows] == [3, 2]
+    keys = [level.key for level in rows.term.levels]
+    place = {k: m.tolist().index(True) for k, m in zip(keys, rows.rows, strict=True)}
+    assert (place["MEX:bar"], place["MEX:hotel"]) == (3, 2)
+    assert rows.divides
     assert len(rows.cells) == 6
     assert np.sum(rows.cells, axis=0).tolist() == [1] * 6
 
 
 def test_an_interaction_with_a_yes_no_variable_or_a_measurement(frame):
-    assert shown(rows_of("permit:country", frame)) == [
-        ("1:MEX", "Health permit × Mexico", "permit:country[T.MEX]")
-    ]
+    assert shown(rows_of("permit:country", frame))[-1] == (
+        "1:MEX", "Health permit: Yes × Mexico", "permit:country[T.MEX]"
+    )  # fmt: skip
     assert shown(rows_of("age:country", frame)) == [("MEX", "Age × Mexico", "age:country[T.MEX]")]
     assert shown(rows_of("age:permit", frame)) == [("1", "Age × Health permit", "age:permit")]
 

@@ -78,8 +78,8 @@ def _hide(draft: Draft, block: ModelBlock, fit: Hidden, ours: tuple[str, ...]) -
     )
     known = {*block.fits, fit.key}
     fits = tuple(one.key for one in every(block) if one.key in known)
-    inference = () if adjusted else block.inference
-    draft = with_block(draft, replace(block, marks=marks, fits=fits, inference=inference))
+    block = replace(block, marks=marks, fits=fits)
+    draft = with_block(draft, replace(block, inference=(), also=None) if adjusted else block)
     records = {k: record for k, record in draft.results.fits.items() if k != fit.key}
     draft = replace(draft, results=replace(draft.results, fits=records))
     return _without_groups(draft, block.key) if adjusted else draft

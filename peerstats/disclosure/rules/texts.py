@@ -103,15 +103,20 @@ def _masked_block(block: Block) -> Block:
         )
         return replace(block, variables=variables, remarks=tuple(map(masked, block.remarks)))
     if isinstance(block, ModelBlock):
-        inference = tuple((name, masked(_DF.sub("", words))) for name, words in block.inference)
         marks = tuple(dict.fromkeys(map(_mark, block.marks)))
-        return replace(block, marks=marks, inference=inference)
+        also = block.also and replace(block.also, methods=_methods(block.also.methods))
+        return replace(block, marks=marks, inference=_methods(block.inference), also=also)
     if isinstance(block, QualityBlock):
         rows = tuple(map(_row, block.rows))
         return replace(block, rows=rows, notes=tuple(map(masked_counts, block.notes)))
     if isinstance(block, ReliabilityBlock):
         return replace(block, remarks=tuple(map(masked, block.remarks)))
     return block
+
+
+def _methods(words: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Mask methods in words, which give degrees of freedom and reasons."""
+    return tuple((name, masked(_DF.sub("", method))) for name, method in words)
 
 
 def _row(row: QualityRow) -> QualityRow:
