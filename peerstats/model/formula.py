@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from peerstats.model import grammar
-from peerstats.model.grammar import ARITHMETIC, SCALING, refusal, refuse
+from peerstats.model.grammar import ARITHMETIC, SCALING
+from peerstats.model.tokens import refusal, refuse
 from peerstats.model.tree import Bar, Call, Name, Node, Number, Operation, names_in
 
 MOST_TERMS = 500
@@ -175,6 +176,10 @@ def _read_outcome(node: Node) -> tuple[Node, Node | None]:
         return _arithmetic(successes), _arithmetic(failures)
     if isinstance(node, Name) or (isinstance(node, Call) and node.function in ARITHMETIC):
         return _arithmetic(node), None
+    if isinstance(node, Operation) and node.sign == "/" and node.left is not None:
+        refuse(
+            f"a share of successes is written cbind({node.left}, {node.right} - {node.left}) ~ ..."
+        )
     raise refusal(
         "the outcome is a variable, log(y), sqrt(y), I(...) or cbind(successes, failures)."
     )

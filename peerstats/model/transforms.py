@@ -22,6 +22,9 @@ Memory = dict[Node, Any]
 
 UNARY: Mapping[str, Callable[..., NDArray[np.float64]]] = {
     "log": np.log,
+    "log2": np.log2,
+    "log10": np.log10,
+    "log1p": np.log1p,
     "sqrt": np.sqrt,
     "exp": np.exp,
 }

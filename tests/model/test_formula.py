@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from patsy import ModelDesc
 
 from peerstats.errors import UsageError
 from peerstats.model.formula import Formula, parse_formula, term_name
+from peerstats.model.transforms import evaluate
 
 HOSTILE = [
     "y ~ x + I(x*(__import__('os').system('id > /tmp/pwned')))",
@@ -175,3 +177,40 @@ def test_trials_and_offset() -> None:
 def test_message_names_the_place_and_the_way_out() -> None:
     with pytest.raises(UsageError, match=r"'lgo\(\.\.\.\)' at character 5 .* Did you mean 'log'\?"):
         parse_formula("y ~ lgo(x)")
+
+
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("y ~ factor(x)", "write C(x)"),
+        ("y ~ as.factor(x)", "write C(x)"),
+        ("y ~ poly(x, 2)", "x + I(x**2)"),
+        ("y ~ .", "name the covariates"),
+        ("y ~ np.log(x)", "write log(x)"),
+        ("y ~ np.where(x)", "column of it in the data"),
+        ("y ~ x.score", "in backquotes: `x.score`"),
+        ("y ~ x.1", "in backquotes: `x.1`"),
+        ("s/t ~ x", "cbind(s, t - s)"),
+        ("y ~ us(1 + x | g)", "(x | group)"),
+        ("y ~ diag(x | g)", "(x || group)"),
+        ("y ~ ar1(week + 0 | g)", "(time | group)"),
+        ("y ~ a %in% b", "(1 | a/b)"),
+        ("y ~ I(x > 0)", "column of it in the data"),
+        ("y ~ I(x == 1)", "column of it in the data"),
+        ("y ~ x | g", "(1 | group)"),
+        ("y ~ data$x", "without 'data$'"),
+    ],
+)
+def test_habits_from_elsewhere_are_refused_with_the_way_out(text, way_out):
+    with pytest.raises(UsageError) as refused:
+        parse_formula(text)
+    assert way_out in str(refused.value)
+    assert "Did you mean" not in str(refused.value)
+
+
+def test_logarithms_of_other_bases_are_read():
+    data = {"x": [1.0, 2.0, 3.0, 8.0, 5.0], "y": [1.0, 2.0, 4.0, 3.0, 2.0]}
+    formula = parse_formula("y ~ log2(x) + log10(x) + log1p(x)")
+    for (factor,), expected in zip(formula.fixed[1:], (np.log2, np.log10, np.log1p), strict=True):
+        columns = {"x": np.array(data["x"])}
+        np.testing.assert_allclose(evaluate(factor, columns, {}, True), expected(data["x"]))
