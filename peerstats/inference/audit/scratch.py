@@ -41,7 +41,8 @@ class Scratch:
             return
         path = self._file(fingerprint, block)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.parent.mkdir(exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)  # for its owner only
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump([astuple(tally) for tally in found], file)
