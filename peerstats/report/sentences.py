@@ -183,7 +183,7 @@ def unanswered(results: Results, block: ModelBlock) -> Iterator[Cell]:
     reasons = {
         (_subject(block, mark), sentence(mark.sentence)): None
         for mark in block.marks
-        if mark.sort in NO_ANSWER and not _crude_only(block, mark)
+        if mark.sort in (*NO_ANSWER, "penalised") and not _crude_only(block, mark)
     }
     for subject, reason in reasons:
         if reason.lower().startswith(subject.lower()):  # the reason names its subject itself

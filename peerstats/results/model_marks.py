@@ -155,9 +155,12 @@ def _separated(remark: Remark, terms: tuple[Term, ...]) -> str:
     named = ((t, v) for t in terms for v in t.levels if remark.about and v.term == remark.about)
     term, level = next(named, (None, None))
     if term is None or level is None:
-        return remark.sentence
+        return f"Not estimable without a penalty: {remark.sentence}"
     name = f"{term.label} “{level.label}”" if level.key else term.label
-    return f"The outcome is separated: {name} predicts it perfectly in some rows. {FINITE}"
+    return (
+        f"Not estimable without a penalty: the outcome is separated, as {name} predicts it "
+        f"perfectly in some rows. {FINITE}"
+    )
 
 
 def methods_of(estimates: Estimates, terms: tuple[Term, ...]) -> tuple[tuple[str, str], ...]:

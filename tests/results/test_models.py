@@ -352,8 +352,8 @@ def test_a_separated_covariate_stops_or_is_reported(women):
     told = {m.where: m.sentence for m in answer.block.marks if m.sort == "penalised"}
     assert set(told) == {"m1.crude.formality", "m1"}
     assert told["m1"] == (
-        "The outcome is separated: Venue “Formal” predicts it perfectly in some rows. "
-        "The estimates shown are penalised, which keeps them finite."
+        "Not estimable without a penalty: the outcome is separated, as Venue “Formal” predicts it "
+        "perfectly in some rows. The estimates shown are penalised, which keeps them finite."
     )
     assert dict(answer.block.inference)["formality"].startswith("comparison within sites")
     assert answer.records["m1"].method == "penalised_laplace"
