@@ -11,9 +11,21 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+INCREDIBLE = 6.0  # an sd of effects on the logit scale that pushes risks to 0 and 1
+RUNAWAY = (
+    "A standard deviation between groups is incredibly large: most groups are nearly all yes or "
+    "all no, so the search ran off and may have met a maximum of the approximation only. Do not "
+    "use these numbers; compare the groups by conditional_logit() or gee(), or use method='agq' if "
+    "one factor has all groups."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convergence:
-    """Did the optimiser reach a maximum?
+    """Did the optimiser reach a maximum, and one that may be used?
+
+    A standard deviation above `INCREDIBLE` where risks are modelled is no result: `converged` is
+    False there too, wherever the search ended.
 
     `gradient` is the largest element of the gradient in units of standard errors (the step to
     the optimum is about that many standard errors long); `min_eigenvalue` is the smallest

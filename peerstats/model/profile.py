@@ -128,7 +128,7 @@ def profile(fit: Fit, parameters: Sequence[str] | None) -> Profile:
         fit = with_solution(fit, refit(fit, fit.design, reml=False), method="ml")
         messages = ("Profiled by maximum likelihood: REML does not compare fixed effects.",)
     if not fit.converged:
-        raise ModelError("The fit is not at a maximum, so it has no profile.")
+        raise ModelError("The fit did not converge (see its messages), so it has no profile.")
     surface = surface_of(fit)
     chosen = _chosen(surface, parameters)
     here = surface.objective(surface.best, surface.modes)

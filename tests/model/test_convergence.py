@@ -42,7 +42,20 @@ def test_a_variance_that_runs_off_is_told_with_any_number_of_nodes(formula, node
     model = fit(formula, _nearly_pure(), method="agq", nodes=nodes)
     assert model.varcorr["sd"].max() > 6
     assert any("incredibly large" in message for message in model.messages)
+    assert not model.converged
     assert np.isfinite(model.convergence.restart)  # another start was tried before saying so
+
+
+def test_slopes_may_be_large_where_their_covariate_is_small():
+    rng = np.random.default_rng(5)
+    site = np.repeat(np.arange(60), 20)
+    z = rng.normal(size=1200)
+    effect = rng.normal(size=(60, 2))[site]
+    yes = rng.random(1200) < 1 / (1 + np.exp(-effect[:, 0] - (0.5 + effect[:, 1]) * z))
+    model = fit("y ~ x + (x | site)", {"y": yes.astype(float), "x": z / 100, "site": site})
+    assert model.varcorr["sd"].max() > 50  # for a unit of x
+    assert model.converged
+    assert model.messages == ()
 
 
 def test_the_distance_to_a_restart_is_in_standard_errors():

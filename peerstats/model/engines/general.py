@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from peerstats.errors import ModelError
-from peerstats.model.convergence import Convergence, Solution
+from peerstats.model.convergence import INCREDIBLE, RUNAWAY, Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
 from peerstats.model.engines.components import component, effects, small_columns, transformed
@@ -34,7 +34,6 @@ LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess, for a column of length 1 a r
 NEAR_ZERO = 0.1  # a smaller part of a row of L is compared with 0
 MOST_EFFECTS = 3  # of a level, for quadrature
 MOST_NODES = 16_000
-INCREDIBLE = 6.0  # an sd on the logit scale that pushes risks to 0 and 1
 SECOND = 0.5  # of the first guess, for a second try
 
 
@@ -151,10 +150,15 @@ def _with_second_try(search: Search) -> tuple[Optimum, bool]:
 
 
 def _incredible(search: Search, optimum: Optimum) -> bool:
-    if search.likelihood.problem.family.latent_variance is None:
+    """Tell whether effects spread η by more than any risks do, whatever the unit of a slope."""
+    problem = search.likelihood.problem
+    if problem.family.latent_variance is None:
         return False
-    theta = search.whole(optimum.parameters)[search.likelihood.ends[1] :]
-    return bool(np.abs(theta).max(initial=0.0) > INCREDIBLE)
+    L = search.likelihood.place(search.whole(optimum.parameters)).L
+    spread = [
+        np.square(b.Z @ part).sum() / len(b.Z) for b, part in zip(problem.blocks, L, strict=True)
+    ]
+    return bool(max(spread, default=0.0) > INCREDIBLE**2)
 
 
 def first_guess(search: Search) -> Array:
@@ -206,7 +210,7 @@ def _solution(design: Design, search: Search, optimum: Optimum, retried: bool) -
         loglik=optimum.evaluation.value,
         dispersion=1.0,
         modes=effects(design, likelihood.structure, place.L, (at.v, variances)),
-        convergence=_convergence(search, optimum, place.L, retried),
+        convergence=_convergence(search, optimum, retried),
         correlations=tuple(part.correlation for part in parts),
         auxiliary=whole[p:k],
     )
@@ -222,9 +226,7 @@ def _covariance(search: Search, optimum: Optimum, jacobians: list[Array]) -> Arr
     return transformed(covariance, linalg.block_diag(np.eye(k), *jacobians))
 
 
-def _convergence(
-    search: Search, optimum: Optimum, L: tuple[Array, ...], retried: bool
-) -> Convergence:
+def _convergence(search: Search, optimum: Optimum, retried: bool) -> Convergence:
     singular = len(search.free) < search.likelihood.ends[2]
     messages = []
     if retried:
@@ -238,14 +240,11 @@ def _convergence(
         )
     if singular:
         messages.append(SINGULAR)
-    latent = search.likelihood.problem.family.latent_variance
-    if latent is not None and any(np.abs(part).max() > INCREDIBLE for part in L):
-        messages.append(
-            "A standard deviation between groups is incredibly large: most groups are nearly all "
-            "yes or all no. Report it as a sign of sparse groups, not as a variance."
-        )
+    runaway = _incredible(search, optimum)
+    if runaway:
+        messages.append(RUNAWAY)
     return Convergence(
-        converged=optimum.reached,
+        converged=optimum.reached and not runaway,
         gradient=optimum.gradient,
         min_eigenvalue=optimum.min_eigenvalue,
         restart=optimum.restart,

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from peerstats.model.convergence import Convergence, Solution
+from peerstats.model.convergence import INCREDIBLE, RUNAWAY, Convergence, Solution
 from peerstats.model.design import Design
 from peerstats.model.engines.evaluation import Evaluation, Likelihood
 from peerstats.model.engines.fixed import FixedFit, Prepared
@@ -41,7 +41,6 @@ FAR = 2.0  # of a mode's first guess
 NEAR_ZERO = 0.1  # a smaller τ is compared with 0
 FINER = 7  # nodes that check Laplace; quadrature is checked by twice its own
 COARSE = 0.1  # standard errors that an estimate may move before it is said
-INCREDIBLE = 6.0  # an sd on the logit scale that pushes risks to 0 and 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -309,14 +308,12 @@ def _convergence(search: _Search, optimum: Optimum, sds: Array, retried: bool) -
             "more variation between groups than chance would give, which with few groups does "
             "not mean that there is none."
         )
-    if search.problem.family.latent_variance is not None and np.any(sds > INCREDIBLE):
-        messages.append(
-            "A standard deviation between groups is incredibly large: most groups are nearly all "
-            "yes or all no. Report it as a sign of sparse groups, not as a variance."
-        )
+    runaway = _incredible(search, optimum)
+    if runaway:
+        messages.append(RUNAWAY)
     messages += _coarseness(search, optimum)
     return Convergence(
-        converged=optimum.reached,
+        converged=optimum.reached and not runaway,
         gradient=optimum.gradient,
         min_eigenvalue=optimum.min_eigenvalue,
         restart=optimum.restart,
