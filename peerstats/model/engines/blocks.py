@@ -21,7 +21,7 @@ likelihood.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +47,10 @@ class Blocks:
 
     problem: Problem
     nodes: int = 1
+    # Where it was evaluated last, for the Hessian: a search asks for it next.
+    _last: list[tuple[Array, Place, State, Eliminated]] = field(
+        default_factory=list, init=False, repr=False
+    )
 
     @cached_property
     def structure(self) -> Structure:
@@ -86,6 +90,7 @@ class Blocks:
         sums = None if self.nodes == 1 else at_nodes(place, at, H, self.nodes)
         value = at.h - 0.5 * H.log_determinant if sums is None else sums.value
         gradient = self._gradient(place, at, H, sums)
+        self._last[:] = [(parameters.copy(), place, at, H)]
         return Evaluation(value=value + self.problem.constant, gradient=gradient, modes=at.v)
 
     @property
@@ -95,6 +100,12 @@ class Blocks:
 
     def hessian(self, parameters: Array, modes: Array) -> Array:
         """Second derivatives in (β, γ, θ) at the modes, where `knows_hessian`."""
+        if (
+            self._last
+            and self._last[0][2].v is modes
+            and np.array_equal(self._last[0][0], parameters)
+        ):
+            return laplace_hessian(self.structure, *self._last[0][1:])
         place = self.place(parameters)
         at = self.at(place, modes)
         try:

@@ -20,11 +20,13 @@ mode's equation twice; with t = -½ H^-1 Σ l W' a and m_i = a_i't it leaves
                        + (ρ ∂a'dv + t'∂a dr + transposed)],        ρ = -½ l W' - m W.
 
 ∂a_i is not zero for an entry (a, b) of a triangle only: z_ia in effect b. Families give first
-derivatives in ψ and W'; central differences of these in η and ψ, row by row, are good to 1e-8.
+derivatives in ψ and W', and some the second ones; for the others central differences of the first
+in η and ψ, row by row, are good to 1e-8.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -35,6 +37,7 @@ from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.place import Place, State
 from peerstats.model.engines.problem import Problem
 from peerstats.model.engines.structure import Structure, lower
+from peerstats.model.families.family import AuxiliarySecond, AuxiliarySlopes
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -114,28 +117,40 @@ def laplace_hessian(s: Structure, place: Place, at: State, H: Eliminated) -> Arr
 
 
 def _rows(s: Structure, place: Place, at: State) -> Rows:
-    """Evaluate the family's derivatives at (η, ψ) and beside it; W's only where v moves."""
-    problem, family, eta, psi = s.problem, place.family, at.eta, place.psi
-    y, m, k = problem.y, problem.m, psi.shape[1]
-    none = np.zeros(len(y))
-    by_psi, by_psi2 = (np.zeros((len(y), k)),) * 3, (np.zeros((len(y), k, k)),) * 3
-    w1, w2, w1_psi = none, none, by_psi[0]
-    slopes = problem.family.auxiliary_slopes
+    """The family's derivatives at (η, ψ); W's only where v moves."""
+    problem, family, k = s.problem, place.family, place.psi.shape[1]
+    none = np.zeros(problem.n)
+    w1, w2, w1_psi = none, none, np.zeros((problem.n, k))
+    by_psi, by_psi2 = (w1_psi,) * 3, (np.zeros((problem.n, k, k)),) * 3
+    slopes, second = problem.family.auxiliary_slopes, problem.family.auxiliary_second
+    here = (problem.y, at.eta, problem.m, place.psi)
     if slopes is not None:
-        by_psi = slopes(y, eta, m, psi)
-        moves = STEP * np.eye(k)
-        beside = [(slopes(y, eta, m, psi + d), slopes(y, eta, m, psi - d)) for d in moves]
-        by_psi2 = tuple(  # type: ignore[assignment]
-            np.stack([(up[i] - down[i]) / (2.0 * STEP) for up, down in beside], axis=2)
-            for i in range(3)
-        )
-    if s.width:
-        up, here, down = (family.third(y, eta + h, m) for h in (STEP, 0.0, -STEP))
-        w1, w2 = here, (up - down) / (2.0 * STEP)
-    if s.width and slopes is not None:
-        above, below = (slopes(y, eta + h, m, psi)[2] for h in (STEP, -STEP))
-        w1_psi = (above - below) / (2.0 * STEP)
+        by_psi = slopes(*here)
+        w1_psi, by_psi2 = _differenced(slopes, *here) if second is None else second(*here)
+    if s.width and family.higher is not None:
+        w1, w2 = family.higher(at.eta, at.w)
+    elif s.width:
+        up, w1, down = (family.third(problem.y, at.eta + h, problem.m) for h in (STEP, 0.0, -STEP))
+        w2 = (up - down) / (2.0 * STEP)
     return Rows(r=at.r, w=at.w, w1=w1, w2=w2, by_psi=by_psi, w1_psi=w1_psi, by_psi2=by_psi2)
+
+
+def _differenced(
+    slopes: Callable[[Array, Array, Array, Array], AuxiliarySlopes],
+    y: Array,
+    eta: Array,
+    m: Array,
+    psi: Array,
+) -> AuxiliarySecond:
+    """W'_ψ, and l_ψψ, r_ψψ and W_ψψ, by slopes beside (η, ψ)."""
+    moves = STEP * np.eye(psi.shape[1])
+    beside = [(slopes(y, eta, m, psi + d), slopes(y, eta, m, psi - d)) for d in moves]
+    l_2, r_2, w_2 = (
+        np.stack([(up[i] - down[i]) / (2.0 * STEP) for up, down in beside], axis=2)
+        for i in range(3)
+    )
+    above, below = (slopes(y, eta + h, m, psi)[2] for h in (STEP, -STEP))
+    return (above - below) / (2.0 * STEP), (l_2, r_2, w_2)
 
 
 def _columns(s: Structure) -> Columns:

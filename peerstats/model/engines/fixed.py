@@ -16,6 +16,7 @@ from scipy.linalg import lapack
 from peerstats.model.design import Design
 from peerstats.model.engines.blocks import Blocks
 from peerstats.model.engines.evaluation import Evaluation
+from peerstats.model.engines.newton import NEAR, newton
 from peerstats.model.engines.onefactor import BLOCK
 from peerstats.model.engines.optimise import Objective, Optimum, maximise, whitening
 from peerstats.model.engines.penalised import Penalty
@@ -26,6 +27,10 @@ Array = NDArray[np.float64]
 
 STEPS = 40
 WIDE = 2.0  # sd of the prior that holds parameters back that run to infinity
+# Standard errors from the maximum that do for a start. Where a covariate separates the outcome, a
+# step is as short as this only once means are below a millionth.
+ROUGH = 1e-3
+FLAT = 1e-3  # eigenvalue below which the Hessian has all but vanished on the way
 TIGHT = 1e-10  # decrement (squared length of the next step in standard errors)
 
 
@@ -61,7 +66,7 @@ def prepare(design: Design, family: Family) -> Prepared:
 def fit_fixed(problem: Problem) -> FixedFit:
     """Maximise the likelihood with every random effect at zero."""
     if problem.family.auxiliary:
-        return _fit_auxiliary(replace(problem, blocks=()))
+        return _fit_auxiliary(replace(problem, blocks=()), ROUGH if problem.blocks else NEAR)
     beta = _start(problem)
     value, score, information = _at(problem, beta)
     found = False
@@ -84,8 +89,8 @@ def fit_fixed(problem: Problem) -> FixedFit:
     )
 
 
-def _fit_auxiliary(problem: Problem) -> FixedFit:
-    """Maximise in (β, γ), scaled by the Hessian's blocks at the start."""
+def _fit_auxiliary(problem: Problem, near: float) -> FixedFit:
+    """Maximise in (β, γ), by Newton's method, or scaled by the Hessian's blocks at the start."""
     likelihood, family = Blocks(problem), problem.family
     p = likelihood.ends[0]
     assert family.auxiliary_start is not None  # noqa: S101 (comes with `auxiliary`)
@@ -94,16 +99,23 @@ def _fit_auxiliary(problem: Problem) -> FixedFit:
              for start, G in zip(first, problem.G, strict=True)]  # fmt: skip
     start = np.concatenate([_start(problem), *gamma])
     nothing = np.zeros(0)
+    plain = newton(likelihood.evaluate, start, nothing, likelihood.hessian, near)
+    if plain is not None and plain.min_eigenvalue > FLAT:
+        return _as_fit(plain, plain, p, found=True)
     scale = _scale(likelihood, start)
     optimum = maximise(likelihood.evaluate, start, scale, nothing, likelihood.hessian)
     # Where γ runs to infinity, what mixed models start from is held back by a wide normal prior.
     kept = optimum if optimum.reached else maximise(_held(likelihood), start, scale, nothing)
+    return _as_fit(optimum, kept, p, found=optimum.reached)
+
+
+def _as_fit(optimum: Optimum, kept: Optimum, p: int, *, found: bool) -> FixedFit:
     return FixedFit(
         beta=kept.parameters[:p],
         auxiliary=kept.parameters[p:],
         loglik=optimum.evaluation.value,
         information=kept.hessian,
-        found=optimum.reached,
+        found=found,
         optimum=optimum,
     )
 

@@ -25,6 +25,7 @@ from peerstats.model.engines.components import component, effects, small_columns
 from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import FixedFit, Prepared
+from peerstats.model.engines.newton import newton
 from peerstats.model.engines.optimise import Hessian, Optimum, compared, maximise, whitening
 from peerstats.model.engines.structure import check_size, lower
 
@@ -60,8 +61,12 @@ class Search:
         """Maximise from a whole vector; `scale` is of the free parameters."""
         places = list(self.free)
         modes = np.zeros(self.likelihood.structure.q) if modes is None else modes
+        hessian = self.hessian
+        found = None if hessian is None else newton(self.evaluate, start[places], modes, hessian)
+        if found is not None and found.reached:
+            return found
         scale = self._scale(start) if scale is None else scale
-        return maximise(self.evaluate, start[places], scale, modes, self.hessian)
+        return maximise(self.evaluate, start[places], scale, modes, hessian)
 
     @property
     def hessian(self) -> Hessian | None:

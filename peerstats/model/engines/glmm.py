@@ -105,7 +105,7 @@ class _Search:
         effects = np.zeros(sum(self.problem.sizes)) if modes is None else modes
         hessian, start = self.hessian, np.concatenate([beta, first])
         found = None if hessian is None else newton(self.approach, start, effects, hessian)
-        if found is not None:
+        if found is not None and found.reached:
             return found
         return maximise(self.evaluate, start, self._scale(beta, first), effects, hessian)
 
@@ -114,7 +114,7 @@ class _Search:
         modes, hessian = found.evaluation.modes, self.hessian
         if hessian is not None:
             near = newton(self.approach, found.parameters, modes, hessian)
-            if near is not None:
+            if near is not None and near.reached:
                 return near
         root = np.linalg.cholesky(np.linalg.inv(found.hessian))
         return maximise(self.evaluate, found.parameters, root, modes, self.hessian)

@@ -13,6 +13,7 @@ of `optimise` begins from the start again.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,12 @@ SHORTEST = 1e-3  # share of a step
 UNEVEN = 1e-10  # squared share that a parameter has of its own in a Hessian that can be trusted
 
 
-def newton(objective: Objective, start: Array, modes: Array, hessian: Hessian) -> Optimum | None:
+def newton(
+    objective: Objective, start: Array, modes: Array, hessian: Hessian, near: float = NEAR
+) -> Optimum | None:
     """Maximise from `start`, or give None where another method is needed.
 
+    From `near`, in standard errors, the last step is taken.
     `min_eigenvalue` of what is returned is that of A at the maximum, in the units of A at the
     start: a direction that has gone flat on the way shows there.
     """
@@ -46,8 +50,8 @@ def newton(objective: Objective, start: Array, modes: Array, hessian: Hessian) -
         if step is None:
             return None
         first = curvature if first is None else first
-        length = float(np.sqrt(max(here.gradient @ step, 0.0)))
-        if length < NEAR:
+        length = sqrt(max(float(here.gradient @ step), 0.0))
+        if length < near:
             return Optimum(
                 parameters=place + step,
                 evaluation=replace(here, value=here.value + 0.5 * length * length),

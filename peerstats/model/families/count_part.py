@@ -9,6 +9,11 @@ p = μ/(μ + θ) = expit(d), L = log(1 + e^d), G and D_1 as in gamma_differences
     r   = (y - μ)(1 - p)        W   = (1 - p)(yp + μ(1 - p))        W'  = W(1 - 2p)
     l_ψ = θ(D_1 + p - L) - y(1 - p)     r_ψ = pr     W_ψ = μ(1 - p)² - W(1 - 2p)
 
+and, with W = p(1 - p)(y + θ), so that W'' = W((1 - 2p)² - 2p(1 - p)),
+
+    l_ψψ = l_ψ + θ²D_2 + θp² + y(1 - p)²      r_ψψ = p(2p - 1)r     W'_ψ = W_ψ(1 - 2p) + 2p(1 - p)W
+    W_ψψ = p(2p - 1)W + p(1 - p)(1 - 4p)r.
+
 No term is a difference of numbers that grow with θ, so the Poisson limit is smooth. The log y! is
 left to `constant`.
 """
@@ -95,8 +100,18 @@ def _split(eta: Array, psi: Array) -> tuple[Array, Array, Array, Array, Array]:
 
 
 def _nb2_slopes(y: Array, eta: Array, psi: Array) -> Slopes:
+    return nb2_slopes(y, eta, psi, nb2_gammas(y, psi))
+
+
+def nb2_gammas(y: Array, psi: Array) -> Array:
+    """G, which does not change with η."""
+    log_theta = np.minimum(np.maximum(psi[:, 0], -60.0), 60.0)
+    return gamma_differences(np.exp(log_theta), y, 0)[0]
+
+
+def nb2_slopes(y: Array, eta: Array, psi: Array, gammas: Array) -> Slopes:
+    """The slopes where G is known."""
     theta, mu, p, rest, log_rest = _split(eta, psi)
-    gammas = gamma_differences(theta, y, 0)[0]
     d = np.clip(eta, -LARGEST_EXPONENT, LARGEST_EXPONENT / 4) - np.log(theta)
     log_f = gammas - theta * log_rest + y * (d - log_rest)
     return log_f, (y - mu) * rest, rest * (y * p + mu * rest)
@@ -114,6 +129,26 @@ def _nb2_auxiliary(y: Array, eta: Array, psi: Array) -> Slopes:
     l_psi = theta * D1 - y * rest + theta * (p - log_rest)
     w_psi = mu * rest * rest - w * (1.0 - 2.0 * p)
     return l_psi[..., None], (p * (y - mu) * rest)[..., None], w_psi[..., None]
+
+
+def nb2_second(y: Array, eta: Array, psi: Array) -> tuple[Array, Slopes]:
+    """W'_ψ, and l_ψψ, r_ψψ and W_ψψ; one auxiliary predictor."""
+    theta, mu, p, rest, log_rest = _split(eta, psi)
+    _, D1, D2 = gamma_differences(theta, y, 2)
+    r, w, both = (y - mu) * rest, rest * (y * p + mu * rest), p * rest
+    l_psi = theta * D1 - y * rest + theta * (p - log_rest)
+    w_psi = mu * rest * rest - w * (rest - p)
+    turn = p * (p - rest)
+    l_2 = l_psi + theta * (theta * D2 + p * p) + y * rest * rest
+    w_2 = turn * w + both * (rest - 3.0 * p) * r
+    seconds = (l_2[..., None, None], (turn * r)[..., None, None], w_2[..., None, None])
+    return (w_psi * (rest - p) + 2.0 * both * w)[..., None], seconds
+
+
+def nb2_higher(eta: Array, w: Array, psi: Array) -> tuple[Array, Array]:
+    """W' and W'', with 2p - 1 = tanh(d/2)."""
+    t = np.tanh(0.5 * (eta - psi[:, 0]))
+    return -w * t, w * (1.5 * t * t - 0.5)
 
 
 def _nb2_start(y: Array, m: Array) -> Array:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 AuxiliarySlopes = tuple[Array, Array, Array]
+AuxiliarySecond = tuple[Array, AuxiliarySlopes]
 
 LARGEST_EXPONENT = 700.0  # exp() of more overflows
 
@@ -68,6 +69,9 @@ class Family:
     at: Callable[[Array], Family] | None = None
     # y, η, m, ψ -> dl/dψ, dr/dψ and dW/dψ, each (n, k).
     auxiliary_slopes: Callable[[Array, Array, Array, Array], AuxiliarySlopes] | None = None
+    # The same -> dW'/dψ (n, k), and d²l/dψ², d²r/dψ² and d²W/dψ², each (n, k, k), where there are
+    # formulas for them.
+    auxiliary_second: Callable[[Array, Array, Array, Array], AuxiliarySecond] | None = None
     # y, m -> (k,) first values of ψ.
     auxiliary_start: Callable[[Array, Array], Array] | None = None
     # (k,) values of ψ -> the dispersion as printed, in glmmTMB's parametrisation (sigma()).

@@ -17,9 +17,13 @@ from peerstats.model.families.count_part import (
     check_counts,
     log_factorials,
     mean,
+    nb2_gammas,
+    nb2_higher,
+    nb2_second,
+    nb2_slopes,
     reported_theta,
 )
-from peerstats.model.families.family import Array, AuxiliarySlopes, Family
+from peerstats.model.families.family import Array, AuxiliarySecond, AuxiliarySlopes, Family
 
 LINKS = ("log",)
 
@@ -31,9 +35,20 @@ def auxiliary_slopes(y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySlo
     return weight * first, weight * second, weight * third
 
 
+def auxiliary_second(y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySecond:
+    """Derivative of W' in ψ, and second derivatives of l, r and W."""
+    bend, (value, r, w) = nb2_second(y, eta, psi)
+    weight = m[..., None, None]
+    return m[..., None] * bend, (weight * value, weight * r, weight * w)
+
+
 def _slopes_at(psi: Array) -> Callable[[Array, Array, Array], tuple[Array, Array, Array]]:
+    known: list[Array] = []  # an outcome, and its sums of logarithms at this θ
+
     def slopes(y: Array, eta: Array, m: Array) -> tuple[Array, Array, Array]:
-        kernel, r, w = NB2.slopes(y, eta, psi)
+        if not known or known[0] is not y:
+            known[:] = y, nb2_gammas(y, psi)
+        kernel, r, w = nb2_slopes(y, eta, psi, known[1])
         return m * kernel, m * r, m * w
 
     return slopes
@@ -44,6 +59,7 @@ def _at(family: Family, psi: Array) -> Family:
         family,
         slopes=_slopes_at(psi),
         third=lambda y, eta, m: m * NB2.third(y, eta, psi),
+        higher=lambda eta, w: nb2_higher(eta, w, psi),
         draw=lambda rng, eta, trials, sd: NB2.draw(rng, mean(eta), psi),
         bounds=lambda y, eta, trials, sd: (
             NB2.cdf(y - 1, mean(eta), psi),
@@ -79,6 +95,7 @@ def negative_binomial(link: str = "log") -> Family:
         check=check_counts,
         auxiliary=NB2.auxiliary,
         auxiliary_slopes=auxiliary_slopes,
+        auxiliary_second=auxiliary_second,
         auxiliary_start=NB2.start,
         reported=reported_theta,
         sums_up=False,

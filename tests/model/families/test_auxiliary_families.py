@@ -83,6 +83,23 @@ def test_derivatives_are_those_of_the_likelihood(
             close(analytic[:, j], one, two, h)
 
 
+def test_second_derivatives_of_nb2() -> None:
+    rng = np.random.default_rng(3)
+    family, h = find_family("negative_binomial"), 1e-5
+    y, m = outcome_of(family, rng)
+    eta, psi = rng.normal(size=N), 0.5 * rng.normal(size=(N, 1))
+    bend, seconds = family.auxiliary_second(y, eta, m, psi)
+    up, down = (family.auxiliary_slopes(y, eta, m, psi + d) for d in (h, -h))
+    for analytic, above, below in zip(seconds, up, down, strict=True):
+        close(analytic[..., 0], above, below, h)
+    up, down = (family.at(psi + d).third(y, eta, m) for d in (h, -h))
+    close(bend[:, 0], up, down, h)
+    fixed = family.at(psi)
+    third, fourth = fixed.higher(eta, fixed.slopes(y, eta, m)[2])
+    np.testing.assert_allclose(third, fixed.third(y, eta, m), rtol=1e-9)
+    close(fourth, fixed.third(y, eta + h, m), fixed.third(y, eta - h, m), h)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_row_of_parameters_serves_all_rows_and_nodes(name: str) -> None:
     rng = np.random.default_rng(1)
