@@ -7,6 +7,10 @@ keeps estimates finite and the many intercepts from biasing the slopes (Firth 19
 Schemper 2002). The statistic is the signed root of the profile penalised likelihood ratio, its
 reference χ²_1 at every size: with 30 women at 3 sites it covers 94-98 % (benchmarks/coverage.py),
 and F(1, N - J - p) only adds to what discreteness already makes too wide.
+
+With venues in sites the intercepts are those of venues, the innermost clusters: they take up what
+sites differ in as well. Five women a venue are enough, and 3 visits a woman where she is the
+innermost cluster (benchmarks/coverage_extended.py).
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 from peerstats.errors import ModelError
 from peerstats.inference.answer import a_model, method_of
 from peerstats.inference.estimates import Estimate
+from peerstats.inference.layout import Level
 from peerstats.inference.method import Question
 from peerstats.inference.pooled import clustered, top_level
 from peerstats.inference.ratio import quantile, tail
@@ -21,31 +26,35 @@ from peerstats.inference.scale import coefficient_scale
 from peerstats.model.marginal.firth import FirthFit, fit_within
 
 
-def within_fit(question: Question) -> FirthFit:
-    """Return the fit within sites, made once a question; ModelError where there is none."""
-    fit, top = question.fit, top_level(question)
+def within_fit(question: Question, level: Level) -> FirthFit:
+    """Return the fit within clusters, made once a question; ModelError where there is none."""
+    fit = question.fit
     if (fit.family.name, fit.family.link) != ("binomial", "logit"):
         raise ModelError(
             f"it is defined for yes/no outcomes with the logit, not for {a_model(fit.family)}"
         )
 
     def make() -> FirthFit:
-        return fit_within(clustered(question), fit.family, top.name, "chi2")
+        return fit_within(clustered(question, level), fit.family, level.name, "chi2")
 
-    found: FirthFit = question.once("within sites", make)
+    found: FirthFit = question.once(f"within {level.name}", make)
     return found
 
 
-def _row(question: Question, position: int) -> Estimate:
-    top, levels = top_level(question), question.where.levels
-    if question.kinds[position].level == 0:
-        raise ModelError(f"it is constant within every {top.noun}")
-    if len(levels) > 1:
-        raise ModelError(f"intercepts of {top.noun}s leave out the effects of {levels[-1].noun}s")
-    found = within_fit(question)
+def slope(question: Question, position: int) -> tuple[FirthFit, int]:
+    """Return the fit within the innermost clusters and a coefficient's place among its slopes."""
+    top_level(question)
+    inner = question.where.levels[-1]
+    if question.kinds[position].level < len(question.where.levels):
+        raise ModelError(f"it is constant within every {inner.noun}")
+    found = within_fit(question, inner)
     if not found.converged:
         raise ModelError("the penalised likelihood's maximum was not reached")
-    place = found.within.kept.index(position)
+    return found, found.within.kept.index(position)
+
+
+def _row(question: Question, position: int) -> Estimate:
+    found, place = slope(question, position)
     root, critical = found.root(place), quantile(found.df, question.alpha)
     return Estimate(
         term=question.fit.design.names[position],
@@ -56,12 +65,18 @@ def _row(question: Question, position: int) -> Estimate:
         p_value=tail(root, found.df),
         conf_low=found.end(place, -critical),
         conf_high=found.end(place, critical),
+        method=WORDS.format(noun=question.where.levels[-1].noun),
         scale=coefficient_scale(question.fit.family),
     )
 
 
+WORDS = (
+    "comparison within {noun}s (an intercept for each), Firth's profile penalised likelihood ratio"
+)
+
+
 FE_FIRTH = method_of(
     "fe_firth",
-    "comparison within sites (an intercept for each), Firth's profile penalised likelihood ratio",
+    WORDS.format(noun="site"),
     _row,
 )

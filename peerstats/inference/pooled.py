@@ -47,12 +47,12 @@ def top_level(question: Question) -> Level:
     return top
 
 
-def clustered(question: Question) -> Design:
-    """Return the design without random part, the sites as its only grouping."""
-    top = top_level(question)
-    levels = tuple(str(code) for code in range(top.count))
-    grouping = Grouping(name=top.name, codes=top.codes, levels=levels)
-    return replace(without_random(question), groups={top.name: grouping})
+def clustered(question: Question, level: Level | None = None) -> Design:
+    """Return the design without random part, the sites (or another level) as its only grouping."""
+    level = top_level(question) if level is None else level
+    levels = tuple(str(code) for code in range(level.count))
+    grouping = Grouping(name=level.name, codes=level.codes, levels=levels)
+    return replace(without_random(question), groups={level.name: grouping})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -26,6 +26,8 @@ BY_VARIANCE = ("Wald", "likelihood ratio test")
 WITHIN = (
     "comparison within",
     "likelihood ratio with sites as fixed",
+    "t test of least squares with sites",
+    "quasi-Poisson likelihood ratio with sites",
     "mean of the sites' own",
     "exact conditional",
 )  # and those whose estimate is that within sites

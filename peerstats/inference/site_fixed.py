@@ -24,12 +24,17 @@ from peerstats.inference.estimates import Estimate
 from peerstats.inference.lrt import ratio_of, ratio_row, reached
 from peerstats.inference.method import Question
 from peerstats.inference.pooled import top_level
+from peerstats.inference.ratio import Ratio
 from peerstats.model.columns import Column
+from peerstats.model.engines.problem import make_problem
+from peerstats.model.families import find_family
 from peerstats.model.fit import Fit
+from peerstats.model.penalty import CANONICAL, penalised_start, prior_of
 from peerstats.model.refit import refit, take_rows, with_solution
 
 Array = NDArray[np.float64]
 SITE = "site effect"
+OVERDISPERSED = ("negative_binomial", "negative_binomial1")
 ORDERED = ("cumulative_logit", "cumulative_probit")  # with an edge on either side, as yes/no has
 
 
@@ -37,19 +42,28 @@ def fixed_fit(question: Question) -> Fit:
     """Return the model with sites as fixed effects, made once; ModelError where there is none."""
 
     def make() -> Fit:
-        model = _with_fixed_sites(question)
-        return with_solution(model, reached(refit(model, model.design, reml=False)))
+        silent = _silent(question.fit, *_top(question))
+        return _reached(_with_fixed_sites(question, silent))
 
     found: Fit = question.once("sites fixed", make)
     return found
 
 
-def _with_fixed_sites(question: Question) -> Fit:
+def _reached(model: Fit) -> Fit:
+    return with_solution(model, reached(refit(model, model.design, reml=False)))
+
+
+def _top(question: Question) -> tuple[NDArray[np.intp], int]:
+    top = question.where.levels[0]
+    return top.codes, top.count
+
+
+def _with_fixed_sites(question: Question, silent: NDArray[np.bool_]) -> Fit:
     top, fit = question.where.levels[0], question.fit
     design = fit.design
     kept = [k for k in range(len(design.columns)) if question.kinds[k].level > 0]
     kept = [k for k in kept if not question.is_site_effect(k)]
-    used = np.flatnonzero(~_silent(fit, top.codes, top.count)[top.codes])
+    used = np.flatnonzero(~silent[top.codes])
     present, codes = np.unique(top.codes[used], return_inverse=True)
     dummies = (codes[:, None] == np.arange(len(present))).astype(np.float64)
     start = 1 if fit.family.thresholds is not None else 0  # thresholds are an intercept already
@@ -95,27 +109,68 @@ def _silent(fit: Fit, codes: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
 
 def site_effects(question: Question) -> Array:
     """Return each site's effect (J,); ModelError where some site has none."""
-    found, top = fixed_fit(question), top_level(question)
-    pairs = zip(found.solution.beta, found.design.columns, strict=True)
+    question = as_poisson(question)
+    top, family = top_level(question), question.fit.family
+    if (family.name, family.link) in CANONICAL:
+        found = _with_fixed_sites(question, np.zeros(top.count, dtype=bool))
+        beta = _by_jeffreys(found)
+    else:
+        found = fixed_fit(question)
+        beta = found.solution.beta
+    pairs = zip(beta, found.design.columns, strict=True)
     values = [float(value) for value, column in pairs if column.term == SITE]
-    if found.family.thresholds is not None:
+    if family.thresholds is not None:
         values = [0.0, *values]
     if len(values) < top.count:
         raise ModelError(f"a {top.noun} where all outcomes are alike has no finite effect")
     return np.array(values)
 
 
-def _row(question: Question, position: int) -> Estimate:
+def as_poisson(question: Question) -> Question:
+    """Return the question of negative binomial counts asked of a Poisson model; others as is.
+
+    Rates and their ratios are the same, and what is made of them has an error of its own.
+    """
+    if question.fit.family.name not in OVERDISPERSED:
+        return question
+
+    def make() -> Question:
+        poisson = replace(question.fit, family=find_family("poisson"))
+        return replace(question, fit=poisson, made={})
+
+    found: Question = question.once("as Poisson", make)
+    return found
+
+
+def _by_jeffreys(model: Fit) -> Array:
+    if model.formula.random:
+        return _reached(replace(model, penalty=("firth",))).solution.beta
+    problem = make_problem(model.design, model.family)
+    return penalised_start(prior_of(problem, model.design, ("firth",)))
+
+
+def site_ratio(question: Question, position: int) -> tuple[Ratio, float]:
+    """Return the likelihood of one coefficient and its degrees of freedom; ModelError without."""
+    df = freedom(question, position)
+    found, name = fixed_fit(question), question.fit.design.names[position]
+    return ratio_of(found, found.design.names.index(name)), df
+
+
+def freedom(question: Question, position: int) -> float:
+    """Between-within degrees of freedom of what varies inside sites; ModelError without any."""
     top = top_level(question)
-    if question.fit.family.has_dispersion:
-        raise ModelError("gaussian outcomes have Kenward and Roger's test")
     if question.kinds[position].level == 0:
         raise ModelError(f"it is constant within every {top.noun}")
     df = question.between_within_df(position)
     if df < 1:
         raise ModelError("no between-within degrees of freedom are left for this coefficient")
-    found, name = fixed_fit(question), question.fit.design.names[position]
-    ratio = ratio_of(found, found.design.names.index(name))
+    return df
+
+
+def _row(question: Question, position: int) -> Estimate:
+    if question.fit.family.has_dispersion:
+        raise ModelError("gaussian outcomes have an exact t test: site_fixed_t")
+    ratio, df = site_ratio(question, position)
     return ratio_row(question, position, ratio, df)
 
 

@@ -37,7 +37,8 @@ def intercepts(question: Question) -> Array:
         return site_effects(question)
     if all(kind.level == 0 for kind in question.kinds):
         return site_log_odds(clustered(question))
-    return within_fit(question).site_effects["intercept"].to_numpy(dtype=np.float64)
+    found = within_fit(question, levels[0])
+    return found.site_effects["intercept"].to_numpy(dtype=np.float64)
 
 
 def site_level(question: Question) -> tuple[list[int], Array]:

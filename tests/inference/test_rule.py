@@ -93,7 +93,30 @@ def test_nested_venues_give_the_df_of_their_own_level(make_study):
     data["x"] = np.tile([0, 1, 1, 0, 1, 0, 0, 1], 30)
     estimates = infer(fit("y ~ x + indoor + (1 | site_id/venue_id)", data), sites="site_id")
     assert estimates.row("indoor").df == 24 - 6 - 1
-    assert estimates.row("x").df == 240 - 24 - 1
+    within = firth_logit("y ~ x", data, "venue_id")  # an intercept for each venue, not for sites
+    assert estimates.row("x").p_value == pytest.approx(within.pvalues["x"])
+    assert "comparison within venues" in estimates.row("x").method
+
+
+def test_few_sites_of_a_gaussian_outcome_are_fixed_effects_and_have_an_exact_t(make_study):
+    data = make_study(3, 20)
+    row = infer(fit("score ~ x + (1 | site_id)", data, family="gaussian")).row("x")
+    plain = fit("score ~ x + site_id", data, family="gaussian")
+    statistic = plain.params["x"] / plain.bse["x"]
+    assert (row.statistic, row.df) == (pytest.approx(statistic), 60 - 3 - 1)
+    assert row.p_value == pytest.approx(2 * stats.t.sf(abs(statistic), 56))
+    many = infer(fit("score ~ x + (1 | site_id)", make_study(12, 20), family="gaussian"))
+    assert "Kenward" in many.row("x").method
+
+
+def test_a_site_without_events_has_an_effect_for_the_comparison_of_sites():
+    site = np.repeat(np.arange(6), 20)
+    rng = np.random.default_rng(5)
+    data = {"site": site, "s": site % 2, "x": rng.integers(0, 2, 120)}
+    data["y"] = np.where(site == 0, 0, rng.poisson(1.0, 120))
+    row = infer(fit("y ~ x + s + (1 | site)", data, family="poisson")).row("s")
+    assert row.method.startswith("two stages")
+    assert 0.0 < row.std_error < 5.0
 
 
 def test_a_venue_level_exposure_with_too_few_venues_is_refused(make_study):
