@@ -11,9 +11,8 @@ and the family decide the method. The first of a row's methods that applies is t
     sites (constant inside them)    < 30      two_stage, penalised_wald, wald
                                     >= 30     penalised_wald, two_stage, wald
     effects that differ by site     any       site_slopes, wald
-    gaussian, with random effects   < 12      site_fixed_t or two_stage, kenward_roger,
-                                              wald
-                                    >= 12     kenward_roger, wald
+    gaussian, with random effects   < 30      site_fixed_t or two_stage, kenward_roger, wald
+                                    >= 30     kenward_roger, wald
 
 With venues in sites (or visits of women) what varies inside venues is compared inside venues, by an
 intercept for each: that keeps its level with 5 women a venue and 3 visits a woman. An exposure of
@@ -25,7 +24,8 @@ and venues at random lose nothing. A log-tau penalty of the venue variance, righ
 
 Gaussian outcomes of few sites are not given to Kenward and Roger's test: with 3 sites the variance
 between them is often estimated at zero, where it has nothing to work with and what is left counts
-women instead of sites; with 5 its intervals are too wide. Sites as fixed effects have an exact t.
+women instead of sites; with 5, and still with 12 where sites hardly differ, its intervals are too
+wide. Sites as fixed effects have an exact t.
 
 Negative binomial counts of few women have their dispersion underestimated, often at zero; Pearson's
 within sites is not, so their rate ratios are compared by quasi-Poisson.
@@ -64,8 +64,7 @@ if TYPE_CHECKING:
     from peerstats.model.fit import Fit
 
 LEAST_DF = 3  # below this a cluster-level coefficient has no p-value
-FEW_SITES = 12  # below it Kenward and Roger's test is too wide, or has a site variance of zero
-MANY_SITES = 30  # from here on the site-level test of the penalised model beats two stages
+MANY_SITES = 30  # from here on a mixed model's site-level test beats two stages
 
 
 def infer(
@@ -148,7 +147,7 @@ def candidates(question: Question, position: int) -> tuple[str, ...]:
         return ("wald_t" if family.has_dispersion else "wald_z",)
     if family.name == "gaussian":
         first = "two_stage" if kind.level == 0 else "site_fixed_t"
-        few = kind.slope is None and where.levels[0].count < FEW_SITES
+        few = kind.slope is None and where.levels[0].count < MANY_SITES
         return (*((first,) if few else ()), "kenward_roger", "wald_between_within", "wald_t")
     if kind.slope is not None:
         return ("site_slopes", "wald_between_within")

@@ -2,7 +2,8 @@
 
 Kenward and Roger's test rests on the variance between sites. From three sites that is estimated at
 zero in a third of samples, where the test has nothing to work with and what is left counts women
-instead of sites; from five it is so uncertain that intervals are too wide. With sites as fixed
+instead of sites; from five it is so uncertain that intervals are too wide, and still from twelve
+where sites hardly differ. With sites as fixed
 effects no such variance is needed, and t with N - J - p degrees of freedom is exact whatever sites
 differ in. What it gives up, the comparison between sites, says little when sites are few.
 """
