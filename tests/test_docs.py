@@ -10,6 +10,7 @@ import pytest
 from peerstats.data.synthetic import PROFILES as SYNTHETIC
 from peerstats.disclosure import PROFILES
 from peerstats.figures import FIGURES
+from peerstats.inference.methods import METHODS
 from peerstats.model.families import FAMILIES
 from peerstats.render import FORMATS
 from peerstats.resources import embedded
@@ -36,6 +37,12 @@ def test_every_key_of_the_analysis_file_is_explained(key):
 )
 def test_every_registered_name_is_in_the_page(name):
     assert re.search(rf'["`]{name}["`]', PAGE)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_of_inference_is_explained(name):
+    page = (ROOT / "docs" / "inference.md").read_text(encoding="utf-8")
+    assert f"**`{name}`**" in page
 
 
 def test_the_page_names_embedded_data():
