@@ -166,7 +166,6 @@ def _pooled(group: pd.DataFrame) -> float:
 def unexplained(lines: pd.DataFrame) -> pd.Series:
     """Replicates of the default without an answer, less those refused by name."""
     named = lines["one_sided"] + lines["collinear"]
-    unlearnt = lines["constant"] + lines["one_site"]
     few_left = (lines["term"] == "c") & (lines["sites"] == FEW)  # x2 then takes its last df
-    named = named + np.where((lines["term"] == "b") | few_left, unlearnt, 0)
+    named = named + np.where((lines["term"] == "b") | few_left, lines["constant"], 0)
     return lines["replicates"] - lines["answered"] - named

@@ -3,9 +3,9 @@
 Terms are a (x1, individual), b (x2, venue type) and c (x3, site level). Methods:
 
 * `firth_chi2`, `firth_f`  FE-Firth profile penalised likelihood ratio (a, b), where the covariate
-  varies inside at least two sites, as the package asks; `one_site_f` where it does inside one;
+  varies inside a site at least, as the package asks; `one_site_f` where it does inside one only;
 * `two_stage`  site intercepts, then least squares between sites (c); x2 is in the second stage when
-  it does not vary inside at least two sites;
+  it does not vary inside any site;
 * `pen_wald`  penalised AGQ with t, from 30 sites (c);
 * `wald_z` (as lme4's glmer), `gee_z` and `poisson_z` (as statsmodels prints): the peers. The two
   marginal models are scored against their own population-averaged targets.
@@ -28,6 +28,7 @@ from peerstats.model.batch.marginal import MarginalBatch, fit_gee, fit_modified_
 from peerstats.model.batch.mixed import fit_mixed, satterthwaite
 from peerstats.model.batch.tables import Tables, estimable, varying_sites
 from peerstats.model.batch.two_stage import regress
+from peerstats.model.marginal.shrinkage import spread_out
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -35,7 +36,7 @@ Mask = NDArray[np.bool_]
 TERMS = ("a", "b", "c")
 MANY = 30  # sites from which the penalised model answers for c
 LEAST_DF = 3  # below it the package gives no p-value
-LEAST_SITES = 2  # in which a covariate must vary to be learnt inside sites
+LEAST_SITES = 1  # in which a covariate must vary to be learnt inside sites
 PEN = Likelihood(nodes=9, penalised=True, slopes=(1, 2, 3))
 ML = Likelihood(nodes=9)
 TIGHT = 1e-11
@@ -164,7 +165,8 @@ def _two_stage(cell: Cell, tables: Tables, best: FirthBatch, x3: Array) -> Score
     Z2 = np.stack([np.ones((cell.sites, R)), np.broadcast_to(x3[:, None], x2.shape), x2])
     always = np.ones(R, dtype=bool)
     kept = np.stack([always, always, varying_sites(tables)[1] < LEAST_SITES])
-    found = regress(best.alpha, Z2, kept)
+    alpha = spread_out(best.alpha, tables.yes.sum(axis=1), tables.n.sum(axis=1))
+    found = regress(alpha, Z2, kept)
     # With 3 sites the interval has one degree of freedom and is shown without a test.
     ok = best.converged & (found.df >= min(LEAST_DF, cell.sites - 2))
     about = ("c", float(cell.slopes[2]), ok)

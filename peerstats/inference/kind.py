@@ -68,11 +68,12 @@ def _kind(column: NDArray[np.float64], where: Layout) -> Kind:
     level = inside
     for position in reversed(range(inside)):
         varying = int(_varies(column, where.levels[position]).sum())
-        # A column that varies inside one cluster of many has no second one to confirm it, so it
-        # is judged like a column that is constant inside all of them.
-        if varying >= min(2, where.levels[position].count):
+        # A column that varies inside one venue of many has no second one to confirm it, so it is
+        # judged like a column that is constant inside all of them. Inside one site it is enough:
+        # a comparison within sites uses that site and nothing between sites.
+        only_one = varying == 1 and where.levels[position].count > 1
+        if varying >= (1 if position == 0 else min(2, where.levels[position].count)):
             break
-        only_one = varying == 1
         level = position
     share = between_share(column, where.levels[0])
     if level == 0:

@@ -53,6 +53,8 @@ class Question:
         if kind.slope is not None and kind.slope < kind.level:
             return self.where.levels[kind.slope].count - 1.0
         level = kind.level + int(self.is_site_effect(position))
+        if kind.only_one:  # what other methods learn of it they learn between clusters
+            level = min(level, 0)
         return between_within_df(self.kinds, self.where)[level]
 
     def models(self, at: int) -> bool:

@@ -163,7 +163,7 @@ def _few_sites(question: Question, position: int, top: Level, row: Estimate) -> 
     if question.is_site_effect(position):
         return
     if kind.only_one:
-        yield f"It varies inside a single {noun} only and is judged like a {noun}-level covariate."
+        yield f"It varies inside a single {noun} only, whose women alone are compared."
     fixed = not top.random and question.models(0)
     if not row.method.startswith(BY_VARIANCE):
         return

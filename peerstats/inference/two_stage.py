@@ -3,7 +3,8 @@
 A site-level exposure is compared between sites and between nothing else, so J sites are J
 observations however many women they have. First each site's intercept α_j is estimated, adjusted
 for what varies inside sites (`fe_firth`, where Firth's penalty keeps α_j finite in a site of all
-yes or all no; the model's own likelihood with sites as fixed effects otherwise). Then
+yes or all no and `shrinkage` gives the differences between small sites their size back; the model's
+own likelihood with sites as fixed effects otherwise). Then
 
     α̂_j = z_j'γ + e_j,   ordinary least squares,   t with J - rank Z degrees of freedom,
 
@@ -22,10 +23,13 @@ from peerstats.errors import ModelError
 from peerstats.inference.answer import method_of, t_row
 from peerstats.inference.estimates import Estimate
 from peerstats.inference.fe_firth import within_fit
+from peerstats.inference.layout import Level
 from peerstats.inference.method import Question
 from peerstats.inference.pooled import clustered, top_level
 from peerstats.inference.site_fixed import site_effects
+from peerstats.model.design import Design
 from peerstats.model.marginal.firth import site_log_odds
+from peerstats.model.marginal.shrinkage import spread_out
 
 Array = NDArray[np.float64]
 
@@ -35,10 +39,21 @@ def intercepts(question: Question) -> Array:
     family, levels = question.fit.family, question.where.levels
     if (family.name, family.link) != ("binomial", "logit") or len(levels) > 1:
         return site_effects(question)
+    design = clustered(question)
     if all(kind.level == 0 for kind in question.kinds):
-        return site_log_odds(clustered(question))
+        return spread_out(site_log_odds(design), *_yes_and_total(design, levels[0]))
     found = within_fit(question, levels[0])
-    return found.site_effects["intercept"].to_numpy(dtype=np.float64)
+    alpha = found.site_effects["intercept"].to_numpy(dtype=np.float64)
+    return spread_out(alpha, *_yes_and_total(design, levels[0]))
+
+
+def _yes_and_total(design: Design, top: Level) -> tuple[Array, Array]:
+    """Women with the outcome and women of each site."""
+    ones = np.ones(design.n)
+    n = ones if design.trials is None else design.trials
+    n = n if design.weights is None else n * design.weights
+    sites = (top.codes[:, None] == np.arange(top.count)).astype(np.float64)
+    return (n * design.y) @ sites, n @ sites
 
 
 def site_level(question: Question) -> tuple[list[int], Array]:

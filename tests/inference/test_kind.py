@@ -48,14 +48,21 @@ def test_a_column_that_varies_in_every_site_but_mostly_between_them_is_clustered
     assert kind.share > 0.5
 
 
-def test_a_column_that_varies_in_one_site_only_is_judged_like_a_site_level_one():
+def test_a_column_that_varies_in_one_site_only_is_learnt_from_its_women():
     codes = np.repeat([0, 1, 2], 4)
     column = np.zeros(12)
     column[:2] = 1.0
     (kind,) = kinds(column[:, None], layout_of(level("site_id", codes), rows=12))
-    assert kind.variation == "constant"
-    assert kind.level == 0
-    assert kind.only_one
+    assert (kind.level, kind.only_one) == (1, True)
+
+
+def test_a_column_that_varies_in_one_venue_only_is_judged_like_one_of_venues():
+    venues, sites = np.repeat(np.arange(6), 4), np.repeat([0, 1], 12)
+    column = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], 4)
+    column[0] = 1.0
+    where = layout_of(level("site_id", sites), level("venue_id", venues), rows=24)
+    (kind,) = kinds(column[:, None], where)
+    assert (kind.level, kind.only_one) == (1, False)
 
 
 def test_with_one_site_everything_that_varies_varies_within_it():

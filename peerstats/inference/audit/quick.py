@@ -20,6 +20,7 @@ from peerstats.model.batch.marginal import fit_gee, fit_modified_poisson
 from peerstats.model.batch.mixed import fit_mixed
 from peerstats.model.batch.tables import Tables, estimable
 from peerstats.model.batch.two_stage import regress
+from peerstats.model.marginal.shrinkage import spread_out
 
 Array = NDArray[np.float64]
 Positions = tuple[int, ...]
@@ -187,7 +188,8 @@ def fe_firth(setting: Setting, truth: Array, outcomes: Array, positions: Positio
             done.estimate[:, at] = best.b[place]
             spread = np.sqrt(np.einsum("kkr->kr", _inverse(best.S))[place])
             done.width[:, at] = 2 * np.sqrt(most) * spread
-        _second_stage(setting, (best.alpha, truth), positions, done)
+        alpha = spread_out(best.alpha, tables.yes.sum(axis=1), tables.n.sum(axis=1))
+        _second_stage(setting, (alpha, truth), positions, done)
     return _filled(scored, kept, done)
 
 

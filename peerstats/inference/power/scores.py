@@ -16,6 +16,7 @@ from scipy import stats
 from peerstats.inference.power.planned import Planned
 from peerstats.model.batch.firth import fit_firth, hold_firth, profile_ratio
 from peerstats.model.batch.tables import Tables
+from peerstats.model.marginal.shrinkage import spread_out
 
 Array = NDArray[np.float64]
 
@@ -67,6 +68,8 @@ def _between(study: Planned, yes: Array) -> Array:
     if of_sites:
         n, x, events = n.sum(axis=1), x[:, 0], events.sum(axis=1)
     odds = np.log((events + 0.5) / (n[..., None] - events + 0.5))
+    if of_sites:
+        odds = spread_out(odds, events, np.broadcast_to(n[..., None], events.shape))
     # Differences from the mean: of all sites, or of the venue's own site.
     centre = 0 if of_sites else 1
     gap = x - x.mean(axis=centre, keepdims=not of_sites)
