@@ -74,6 +74,16 @@ class Estimates:
         """Return all rows in order."""
         return tuple(_estimate(self.frame))
 
+    def _methods(self) -> dict[str, list[str]]:
+        """The terms that each method answers, and those that have the same reason for no test."""
+        found: dict[str, list[str]] = {}
+        for k, row in enumerate(self.rows()):
+            kind = f", for what {self.kinds[k]}" if self.kinds and self.kinds[k] else ""
+            words = row.reason or f"{row.method}{kind}"
+            if words:
+                found.setdefault(words, []).append(row.term)
+        return found
+
     def _repr_html_(self) -> str:
         return self.frame.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.4g}")
 
@@ -81,10 +91,10 @@ class Estimates:
         shown = self.frame.drop(columns=["method", "reason"]).to_string(
             index=False, float_format=lambda v: f"{v:.4g}"
         )
-        notes = [f"{r.term}: {r.reason}" for r in self.rows() if r.reason]
+        notes = [f"{', '.join(terms)}: {words}" for words, terms in self._methods().items()]
         own = set(self.frame["term"])
         for remark in self.remarks:
-            if remark.sentence not in " ".join(notes):
+            if remark.sort != "no_p_value":  # whose reason stands above
                 subject = f"{remark.about}: " if remark.about in own else ""
                 notes.append(f"{subject}{remark.sentence}")
         return "\n".join([f"Estimates, {100 * (1 - self.alpha):g}% intervals", shown, *notes])

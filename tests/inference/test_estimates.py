@@ -35,6 +35,20 @@ def test_it_prints_numbers_reasons_and_remarks(estimates):
     assert text.endswith("Take care.")
 
 
+def test_it_prints_each_method_once_with_whose_it_is_and_why():
+    rows = [
+        Estimate(term=term, estimate=0.5, std_error=0.2, method="two stages") for term in ("x", "z")
+    ]
+    rows.append(Estimate(term="v", estimate=0.5, std_error=0.2, reason="too few sites"))
+    remark = Remark(about="v", sort="no_p_value", sentence="too few sites.")
+    kinds = ("is constant within sites",) * 3
+    found = Estimates(frame=as_frame(rows), alpha=0.05, remarks=(remark,), kinds=kinds)
+    assert repr(found).splitlines()[-2:] == [
+        "x, z: two stages, for what is constant within sites",
+        "v: too few sites",
+    ]
+
+
 def test_a_notebook_sees_a_table_and_no_markup_of_a_term(estimates):
     assert "<table" in estimates._repr_html_()
     assert "<td><b></td>" not in estimates._repr_html_()
