@@ -160,6 +160,27 @@ def test_a_covariate_that_is_nearly_constant_costs_no_digits(reml: bool) -> None
     assert found.params["x"] == pytest.approx(exact.params["moved"], abs=1e-5 * found.bse["x"])
 
 
+@pytest.mark.parametrize("family", ["gaussian", "binomial", "poisson"])
+def test_random_slopes_do_not_depend_on_where_the_covariate_has_its_zero(family: str) -> None:
+    """Intercepts at the year 0 are correlated with slopes by -0.9999: searches end anywhere."""
+    rng = np.random.default_rng(5)
+    site, z = np.repeat(np.arange(60), 20), rng.normal(size=1200)
+    effect = rng.normal(size=(60, 2))[site]
+    eta = effect[:, 0] + (0.5 + effect[:, 1]) * z
+    y = {
+        "gaussian": eta + rng.normal(size=1200),
+        "binomial": (rng.random(1200) < expit(eta)).astype(float),
+        "poisson": rng.poisson(np.exp(eta / 2)),
+    }[family]
+    data = pd.DataFrame({"y": y, "site": site, "x": z, "age": 25 + 8 * z, "year": 1995 + 5 * z})
+    best = fit("y ~ x + (x | site)", data, family)
+    for name, unit in (("age", 8), ("year", 5)):
+        model = fit(f"y ~ {name} + ({name} | site)", data, family)
+        assert model.converged
+        assert model.llf == pytest.approx(best.llf, abs=1e-6)
+        assert model.varcorr["sd"][1] * unit == pytest.approx(best.varcorr["sd"][1], rel=1e-4)
+
+
 def test_a_level_that_the_fit_has_not_seen_is_never_zero_without_a_word() -> None:
     model = fit("usen ~ age + urban + (1 | district)", read("contraception"))
     new = read("contraception").head(2).assign(district=["1", "elsewhere"])

@@ -28,6 +28,7 @@ from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.newton import newton
 from peerstats.model.engines.optimise import Hessian, Optimum, compared, maximise, whitening
 from peerstats.model.engines.structure import check_size, lower
+from peerstats.model.engines.turned import triangles, turned, turned_back
 
 Array = NDArray[np.float64]
 
@@ -141,7 +142,7 @@ def fit_ml(ready: Prepared) -> Solution:
 
 
 def _with_second_try(search: Search) -> tuple[Optimum, bool]:
-    start = first_guess(search)
+    start = _start(search)
     k = search.likelihood.ends[1]
     first = search.run(start)
     sound = first.reached and not _incredible(search, first)
@@ -164,6 +165,18 @@ def _incredible(search: Search, optimum: Optimum) -> bool:
         np.square(b.Z @ part).sum() / len(b.Z) for b, part in zip(problem.blocks, L, strict=True)
     ]
     return bool(max(spread, default=0.0) > INCREDIBLE**2)
+
+
+def _start(search: Search) -> Array:
+    problem = search.likelihood.problem
+    R = triangles(problem)
+    if R is None:
+        return first_guess(search)
+    likelihood = Blocks(turned(problem, R))
+    other = replace(search, likelihood=likelihood)
+    found = other.run(first_guess(other)).parameters
+    k = likelihood.ends[1]
+    return np.r_[found[:k], turned_back(problem, R, likelihood.structure.split(found[k:]))]
 
 
 def first_guess(search: Search) -> Array:

@@ -24,6 +24,7 @@ from peerstats.model.engines.general import SINGULAR
 from peerstats.model.engines.optimise import Optimum, compared, maximise
 from peerstats.model.engines.profiled import Linear, Profile, hessian, slopes
 from peerstats.model.engines.structure import check_size, knowledge, lower
+from peerstats.model.engines.turned import triangles, turned, turned_back
 
 Array = NDArray[np.float64]
 
@@ -37,7 +38,7 @@ def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     """Fit a gaussian model with any random part."""
     linear = Linear(problem=ready.problem, reml=reml)
     check_size(linear.structure)
-    start = _guess(linear)
+    start = _start(linear)
     optimum = _search(linear, start, tuple(range(len(start))))
     retried = not optimum.reached
     if retried:
@@ -48,6 +49,16 @@ def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     theta, free, optimum = _boundary(linear, tuple(range(len(start))), optimum)
     optimum = replace(optimum, restart=restart)
     return _solution(ready.design, linear, optimum, (theta, free, retried))
+
+
+def _start(linear: Linear) -> Array:
+    R = triangles(linear.problem)
+    if R is None:
+        return _guess(linear)
+    other = Linear(problem=turned(linear.problem, R), reml=linear.reml)
+    guess = _guess(other)
+    found = _search(other, guess, tuple(range(len(guess))))
+    return turned_back(linear.problem, R, other.structure.split(found.parameters))
 
 
 def _guess(linear: Linear) -> Array:
