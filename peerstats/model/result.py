@@ -339,6 +339,14 @@ class Fit(Account):
 
         return small_sample(self, method, alpha)
 
+    def f_test(
+        self, terms: Sequence[str] | None = None, method: str = "kenward_roger"
+    ) -> pd.DataFrame:
+        """F tests of a gaussian mixed model: each term's, or one of all `terms` together."""
+        from peerstats.model.f_test import f_test
+
+        return f_test(self, terms, method)
+
     def summary(self) -> str:
         """The fit as a text table."""
         return text.as_text(shown(self))

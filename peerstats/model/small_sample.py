@@ -81,6 +81,25 @@ class Moments:
         return np.einsum("a,rab,b->r", at, self.P, at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Approximation:
+    """β, and for Rβ: Φ and its slopes, Φ or Φ_A, and A or W, the covariance of the variances.
+
+    `contrasts` are the rows of R^-1: β_k is that row times Rβ.
+    """
+
+    beta: Array
+    contrasts: Array  # (p, p)
+    parts: Moments
+    spread: Array  # (R, R)
+    covariance: Array  # (p, p)
+
+    def df(self, contrast: Array) -> float:
+        """Degrees of freedom of one contrast of Rβ: 2 (l'Φl)² / g'Ag."""
+        slope, phi = self.parts.slopes(contrast), self.parts.phi
+        return 2 * float(contrast @ phi @ contrast) ** 2 / float(slope @ self.spread @ slope)
+
+
 def small_sample(fit: Fit, method: str, alpha: float) -> pd.DataFrame:
     """Return estimate, std_error, df, statistic, p_value, conf_low, conf_high by term.
 
@@ -95,14 +114,10 @@ def small_sample(fit: Fit, method: str, alpha: float) -> pd.DataFrame:
     >>> float(model.small_sample("kenward_roger").loc["Intercept", "df"].round(6))
     11.0
     """
-    check_choice("method", method, METHODS)
-    _check(fit)
-    fitted = one_row_each(fit)
-    if method == "kenward_roger" and fit.method != "reml":
-        fitted = with_solution(fitted, refit(fitted, fitted.design, reml=True), method="reml")
-    covariance, df = _covariance_and_df(fitted, method)
-    estimate = fitted.solution.beta
-    error = np.sqrt(np.diag(covariance))
+    found = approximate(fit, method)
+    df = np.array([found.df(contrast) for contrast in found.contrasts])
+    estimate = found.beta
+    error = np.sqrt(np.diag(found.contrasts @ found.covariance @ found.contrasts.T))
     t = estimate / error
     half = stdtrit(df, 1 - alpha / 2) * error
     columns = {
@@ -117,16 +132,28 @@ def small_sample(fit: Fit, method: str, alpha: float) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(fit.design.names, name="term"))
 
 
-def _covariance_and_df(fit: Fit, method: str) -> tuple[Array, Array]:
-    whitened, R = np.linalg.qr(fit.design.X)
-    parts = _moments(fit, whitened)
-    contrasts = linalg.solve_triangular(R, np.eye(len(R)))
+def approximate(fit: Fit, method: str) -> Approximation:
+    """Return the moments that t and F tests are made of; raises as `small_sample`."""
+    check_choice("method", method, METHODS)
+    _check(fit)
+    fitted = one_row_each(fit)
+    if method == "kenward_roger" and fit.method != "reml":
+        fitted = with_solution(fitted, refit(fitted, fitted.design, reml=True), method="reml")
+    whitened, R = np.linalg.qr(fitted.design.X)
+    parts = _moments(fitted, whitened)
     if method == "satterthwaite":
-        spread = _spread(parts, random_effects(fit), fit.method == "reml")
-        covariance, df = _satterthwaite(parts, contrasts, spread)
+        spread = _spread(parts, random_effects(fitted), fitted.method == "reml")
+        covariance = parts.phi
     else:
-        covariance, df = _kenward_roger(parts, contrasts)
-    return contrasts @ covariance @ contrasts.T, df
+        spread = 2 * linalg.pinvh(parts.expected)
+        covariance = _widened(parts, spread)
+    return Approximation(
+        beta=fitted.solution.beta,
+        contrasts=linalg.solve_triangular(R, np.eye(len(R))),
+        parts=parts,
+        spread=spread,
+        covariance=covariance,
+    )
 
 
 def _check(fit: Fit) -> None:
@@ -144,14 +171,6 @@ def _check(fit: Fit) -> None:
         )
 
 
-def _satterthwaite(parts: Moments, contrasts: Array, spread: Array) -> tuple[Array, Array]:
-    df = []
-    for contrast in contrasts:
-        slope = parts.slopes(contrast)
-        df.append(2 * float(contrast @ parts.phi @ contrast) ** 2 / float(slope @ spread @ slope))
-    return parts.phi, np.array(df)
-
-
 def _spread(parts: Moments, blocks: tuple[RandomEffect, ...], reml: bool) -> Array:
     """Covariance of the (co)variances φ, from the factors F of the Σ."""
     traces, single = parts.traces, parts.single
@@ -164,13 +183,12 @@ def _spread(parts: Moments, blocks: tuple[RandomEffect, ...], reml: bool) -> Arr
     for block in blocks:
         F, k = _factor(block.covariance), len(block.names)
         rows, columns = np.tril_indices(k)
-        jacobian: Array = np.zeros((len(rows), *F.shape))
-        jacobian += np.einsum("ra,rj->raj", np.eye(k)[rows], F[columns])
-        jacobian += np.einsum("ra,rj->raj", np.eye(k)[columns], F[rows])
+        here, there = np.eye(k)[rows, :, None], np.eye(k)[columns, :, None]
+        jacobian: Array = here * F[columns, None, :] + there * F[rows, None, :]
         bend = np.zeros((k, k))
         bend[rows, columns] = score[at : at + len(rows)]
         change.append(jacobian.reshape(len(rows), -1))
-        bends.append(np.kron(bend + bend.T, np.eye(F.shape[1])))
+        bends.append(np.kron(bend + bend.T, np.eye(F.shape[1])).astype(np.float64))
         at += len(rows)
     J = linalg.block_diag(*change)
     inner = J.T @ information @ J - linalg.block_diag(*bends)
@@ -190,16 +208,13 @@ def _factor(covariance: Array) -> Array:
     return found
 
 
-def _kenward_roger(parts: Moments, contrasts: Array) -> tuple[Array, Array]:
+def _widened(parts: Moments, W: Array) -> Array:
+    """Φ_A."""
     phi = parts.phi
-    W = 2 * linalg.pinvh(parts.expected)
     inner = parts.Q - np.einsum("rab,bc,scd->rsad", parts.P, phi, parts.P)
     adjusted = phi + 2 * phi @ np.einsum("rs,rsab->ab", W, inner) @ phi
-    df = []
-    for contrast in contrasts:
-        slope = parts.slopes(contrast) / float(contrast @ phi @ contrast)
-        df.append(2 / float(slope @ W @ slope))
-    return 0.5 * (adjusted + adjusted.T), np.array(df)
+    found: Array = 0.5 * (adjusted + adjusted.T)
+    return found
 
 
 def _patterns(blocks: tuple[RandomEffect, ...]) -> list[sparse.csr_array]:
