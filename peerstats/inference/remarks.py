@@ -23,14 +23,8 @@ FEW_FOR_CLUSTERED = 12
 FEW_FOR_SITE_LEVEL = 30
 # Methods whose standard error is as good as the between-site variance, by how their words begin.
 BY_VARIANCE = ("Wald", "likelihood ratio test")
-WITHIN = (
-    "comparison within",
-    "likelihood ratio with sites as fixed",
-    "t test of least squares with sites",
-    "quasi-Poisson likelihood ratio with sites",
-    "mean of the sites' own",
-    "exact conditional",
-)  # and those whose estimate is that within sites
+# Words of those whose estimate is that within sites.
+WITHIN = ("comparison within", "with sites as fixed", "mean of the sites' own", "exact conditional")
 SPARSE = 10  # women with the rarer outcome for each coefficient
 AT_ZERO = 1e-4  # standard deviation, in units of the residual one, that counts as zero (as in lme4)
 
@@ -136,7 +130,7 @@ def _about_coefficients(question: Question, rows: list[Estimate]) -> Iterator[Re
 def _between(finding: Finding, top: Level, row: Estimate) -> str:
     """What the check of the association between sites means for the estimate that is reported."""
     noun = top.noun
-    within = row.method.startswith(WITHIN)
+    within = any(words in row.method for words in WITHIN)
     if finding == "different" and within:
         return (
             f"Its association between {noun}s differs from that within {noun}s; the estimate is "

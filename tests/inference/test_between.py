@@ -100,3 +100,21 @@ def test_few_events_for_each_coefficient_are_told():
     assert remark.sentence.startswith(f"{data['y'].sum()} women have the rarer outcome, fewer than")
     full = infer(fit(FORMULA, study(6, 60, between=0.0)))
     assert not [r for r in full.remarks if r.sort == "sparse"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "formula", "family"),
+    [
+        ("fe_firth", FORMULA, "binomial"),
+        ("site_fixed", FORMULA, "binomial"),
+        ("site_fixed_t", "age ~ venue + (1 | site_id)", "gaussian"),
+    ],
+)
+def test_methods_within_sites_are_known_as_such(rule, formula, family):
+    data = study(6, 60, between=3.0)
+    data["age"] += 3.0 * data["venue"] + np.repeat(np.arange(6), 60)
+    found = infer(fit(formula, data, family), rule=rule)
+    (sentence,) = about(found, "venue")
+    assert sentence.endswith("the estimate is that within sites.")
+    (mixed,) = about(infer(fit(formula, data, family), rule="wald_between_within"), "venue")[-1:]
+    assert mixed.startswith("The estimate mixes")
