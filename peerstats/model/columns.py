@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -74,6 +74,8 @@ def make_matrix(
 
     Raises DataError for values a term cannot use and ModelError for a category with one level.
     """
+    if terms == ((),) and intercept:
+        return np.ones((n, 1)), _constant()
     memory: Memory = {}
     factors = dict.fromkeys(factor for term in terms for factor in term)
     data = {str(f): evaluate(f, columns, memory, learn=True) for f in factors}
@@ -101,6 +103,21 @@ def make_matrix(
     return _fill(recipe, data, n), recipe
 
 
+@cache
+def _constant() -> Recipe:
+    """The recipe of a column of ones, as for random intercepts."""
+    info, names = _coding(((),), ())
+    nothing: Mapping[Any, Any] = MappingProxyType({})
+    return Recipe(
+        terms=((),),
+        columns=names,
+        categories=nothing,
+        references=nothing,
+        memory=nothing,
+        info=info,
+    )
+
+
 def remake_matrix(recipe: Recipe, columns: Mapping[str, Values], n: int) -> NDArray[np.float64]:
     """Return X for new rows; DataError when a category was not there in the fit."""
     data: dict[str, Values] = {}
@@ -124,14 +141,19 @@ def _fill(recipe: Recipe, data: Mapping[str, Values], n: int) -> NDArray[np.floa
 
     patsy describes the coding but would code categories row by row in Python.
     """
-    made: list[NDArray[np.float64]] = []
+    made: list[NDArray[np.float64] | float] = []
     for term, subterms in recipe.info.term_codings.items():
         if not term.factors and not recipe.intercept:
             continue
         for subterm in subterms:
             blocks = [_block(subterm, factor, data[factor.name()]) for factor in subterm.factors]
-            for chosen in itertools.product(*(block.T for block in reversed(blocks))):
-                made.append(reduce(np.multiply, reversed(chosen), np.ones(n)))
+            if not blocks:
+                made.append(1.0)
+            elif len(blocks) == 1:
+                made += list(blocks[0].T)
+            else:
+                for chosen in itertools.product(*(block.T for block in reversed(blocks))):
+                    made.append(reduce(np.multiply, reversed(chosen)))
     X = np.empty((n, len(made)))
     for k, column in enumerate(made):
         X[:, k] = column

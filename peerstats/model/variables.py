@@ -108,7 +108,7 @@ def read_values(series: pd.Series) -> Values:
     """Return a column as float64 numbers or as categories."""
     kind = series.dtype
     if isinstance(kind, np.dtype) and kind.kind in "iuf":
-        return np.array(series.array, dtype=np.float64)
+        return np.array(series.values, dtype=np.float64)
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(kind):
         return as_categories(series)
     if pd.api.types.is_complex_dtype(kind):
@@ -124,7 +124,7 @@ def missing(series: pd.Series) -> NDArray[np.bool_]:
     """Return which values are missing."""
     kind = series.dtype
     if isinstance(kind, np.dtype) and kind.kind in "iufb":
-        values = np.asarray(series.array)
+        values = series.values
         return np.isnan(values) if kind.kind == "f" else np.zeros(len(values), dtype=np.bool_)
     return np.asarray(series.array.isna())
 

@@ -40,6 +40,7 @@ SECOND_TAU = 1.6
 FAR = 2.0  # of a mode's first guess
 NEAR_ZERO = 0.1  # a smaller τ is compared with 0
 FINER = 7  # nodes that check Laplace; quadrature is checked by twice its own
+PARTS = 20  # of many rows about so many parts are checked
 COARSE = 0.1  # standard errors that an estimate may move before it is said
 
 
@@ -275,7 +276,11 @@ def _coarseness(search: _Search, optimum: Optimum) -> tuple[str, ...]:
         return ()
     laplace = likelihood.nodes == 1
     finer = replace(likelihood, nodes=FINER if laplace else 2 * likelihood.nodes + 1)
-    gradient = finer.slope(*search.split(optimum.parameters), optimum.evaluation.modes)
+    place = (*search.split(optimum.parameters), optimum.evaluation.modes)
+    step = 1 + len(likelihood.parts) // PARTS
+    gradient = finer.slope(*place, step)
+    if step > 1:  # a part alone has a gradient by any method
+        gradient -= likelihood.slope(*place, step)
     gradient = gradient[search.places]
     covariance = np.linalg.inv(optimum.hessian)
     shift = float(np.abs(covariance @ gradient / np.sqrt(np.diag(covariance))).max())

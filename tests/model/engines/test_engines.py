@@ -77,6 +77,22 @@ def test_blocks_of_groups_do_not_change_quadrature(monkeypatch: pytest.MonkeyPat
     parts = model.evaluate(*arguments)
     assert whole.value == pytest.approx(parts.value, rel=1e-14)
     np.testing.assert_allclose(whole.gradient, parts.gradient, rtol=1e-11)
+    about = model.slope(*arguments[:2], whole.modes)
+    np.testing.assert_allclose(about, whole.gradient, rtol=1e-5)
+
+
+def test_a_sample_of_parts_stands_for_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    once = survey(600)
+    data = pd.concat([once.assign(site=once["site"] + 100 * k) for k in range(4)])
+    design = build_design("y ~ a + (1 | site)", data)
+    problem = make_problem(design, find_family("binomial"))
+    monkeypatch.setattr("peerstats.model.engines.onefactor.BLOCK", problem.n // 4)
+    model = OneFactor(problem=problem)
+    beta, tau = np.array([0.1, -0.2]), np.array([0.5])
+    found = model.evaluate(beta, tau, np.zeros(48))
+    assert len(model.parts) == 4
+    every_other = model.slope(beta, tau, found.modes, 2)
+    np.testing.assert_allclose(every_other, found.gradient, rtol=1e-5)
 
 
 def test_several_memory_layouts_of_the_coupling_agree(monkeypatch: pytest.MonkeyPatch) -> None:
