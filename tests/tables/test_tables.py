@@ -11,8 +11,8 @@ from peerstats.tables import TABLES, build_table
 from peerstats.tables.notes import symbol_for
 
 BLOCKS = {
-    "adjustment": "m1", "audit": "m1", "baseline": "t1", "fits": "m2", "flow": "flow", "missingness": "miss",
-    "model": "m1", "quality": "q", "reliability": "scales",
+    "adjustment": "m1", "audit": "m1", "baseline": "t1", "fits": "m2", "flow": "flow",
+    "missingness": "miss", "model": "m1", "quality": "q", "reliability": "scales",
 }  # fmt: skip
 
 
