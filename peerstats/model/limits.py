@@ -17,6 +17,10 @@ from peerstats.model.families import Family
 if TYPE_CHECKING:
     from peerstats.model.result import Fit
 
+IN_SOME_ROWS = (
+    "In some rows the part '{name}' runs to its end, so that its estimates have no finite value: "
+    "leave out or merge what it depends on."
+)
 FAR = 11.0  # e^11: the simpler family's log-likelihood is the same to a few decimals
 
 # Auxiliary predictor -> the sign of its far end, and what is there.
@@ -49,8 +53,8 @@ ENDS: Mapping[str, tuple[int, str]] = MappingProxyType(
 def explain_limits(solution: Solution, design: Design, family: Family) -> Solution:
     """Return the solution; where a search ran off along γ, its messages start with the reason.
 
-    Raises ModelError where a log link leaves the range of a risk. Parameters with covariates are
-    left alone: none of them says by itself where ψ is.
+    Raises ModelError where a log link leaves the range of a risk. Where ψ depends on covariates it
+    is looked at row by row.
     """
     if solution.convergence.converged:
         return solution
@@ -61,12 +65,13 @@ def explain_limits(solution: Solution, design: Design, family: Family) -> Soluti
         )
     reasons, at = [], 0
     for name in family.auxiliary:
-        width = design.auxiliary[name].shape[1] if name in design.auxiliary else 1
-        if name in ENDS and width == 1:
-            sign, words = ENDS[name]
-            if sign * float(np.ravel(solution.auxiliary)[at]) > FAR:
-                reasons.append(words)
-        at += width
+        G = design.auxiliary.get(name, np.ones((1, 1)))
+        psi = G @ np.ravel(solution.auxiliary)[at : at + G.shape[1]]
+        at += G.shape[1]
+        sign, words = ENDS.get(name, (1, ""))
+        if words and (sign * psi > FAR).any():
+            every = (sign * psi > FAR).all()
+            reasons.append(words if every else IN_SOME_ROWS.format(name=name))
     messages = (*reasons, *solution.convergence.messages)
     return replace(solution, convergence=replace(solution.convergence, messages=messages))
 

@@ -239,3 +239,16 @@ def test_a_zero_part_with_covariates_predicts_new_rows(salamanders: pd.DataFrame
     new = model.predict({"cover": [0.0, 0.0], "mined": ["yes", "no"]})
     none = 1 / (1 + np.exp(-np.cumsum(model.auxiliary)))
     np.testing.assert_allclose(new, (1 - none) * np.exp(model.params["Intercept"]), rtol=1e-9)
+
+
+def test_a_zero_part_that_is_impossible_at_one_level_says_so() -> None:
+    """Plain counts with a mean of 8 at level "a": no zero needs a part of its own there."""
+    rng = np.random.default_rng(4)
+    kind = np.repeat(["a", "b"], 300)
+    count = rng.poisson(8.0, 600) * np.where(kind == "a", 1, rng.random(600) < 0.7)
+    count[:300] = np.maximum(count[:300], 1)
+    model = fit(
+        "count ~ 1", {"count": count, "kind": kind}, "zero_inflated_poisson", zero_formula="~ kind"
+    )
+    assert not model.converged
+    assert "In some rows the part 'zero'" in model.messages[0]
