@@ -10,20 +10,27 @@ import math
 
 from peerstats.results import Clearance, FitRecord, Number, Results
 from peerstats.results.blocks import (
+    ApproximationBlock,
     AuditBlock,
     AuditLevel,
     BaselineBlock,
     BaselineVariable,
+    CalibrationBlock,
+    CheckBlock,
+    Curve,
     FlowBlock,
     Group,
     GroupBlock,
+    InfluenceBlock,
     Item,
+    LinearityBlock,
     Mark,
     MissingBlock,
     ModelBlock,
     QualityBlock,
     QualityRow,
     ReliabilityBlock,
+    ResidualBlock,
     Term,
     TermLevel,
 )
@@ -398,6 +405,75 @@ def caterpillar(numbers: Numbers, n: int = 60) -> GroupBlock:
     )
 
 
+def checks(numbers: Numbers, n: int = 12) -> tuple[CheckBlock, ...]:
+    """A check of each kind of model m1; the first two sites are what the gate may withhold."""
+    sites = tuple(Group(key=f"s{i}", label=f"Site {i + 1}") for i in range(n))
+    for i, site in enumerate(sites):
+        expected = 30 + 50 * i / n
+        observed = expected + 9 * math.sin(3 * i)
+        for name, kind, value in (
+            ("observed", "percent", observed), ("expected", "estimate", expected),
+            ("low", "ci", expected - 8), ("high", "ci", expected + 10),
+        ):  # fmt: skip
+            numbers.put(f"cal.{site.key}.{name}", kind, value, "percent1", "percent")
+        numbers.measure(f"inf.{site.key}", (1.6 + 0.02 * i, 1.3, 2.1, NAN))
+        del numbers[f"inf.{site.key}.p"]
+    for block, whole in (("cal", "groups"), ("qq", "quantiles")):
+        numbers.put(f"{block}.{whole}", "constant", 12, "count")
+        numbers.put(f"{block}.inside", "constant", 10, "count")
+    items = tuple(Item(key=f"q{i}", label=f"{5 + 15 * i}%") for i in range(7))
+    for i, item in enumerate(items):
+        normal = -1.5 + 0.5 * i
+        for name, kind, value in (
+            ("value", "quartile", 1.1 * normal), ("normal", "constant", normal),
+            ("low", "ci", normal - 0.1), ("high", "ci", normal + 0.2),
+        ):  # fmt: skip
+            numbers.put(f"qq.{item.key}.{name}", kind, value, "decimal2")
+    for variable, shift in (("ps", 0.012), ("age", -0.31)):
+        numbers.put(f"agq.{variable}.shift", "estimate", shift, "decimal3", "standard_deviations")
+        numbers.put(f"lin.{variable}.p", "p_value", 0.32 + shift, "p")
+        numbers.put(f"lin.{variable}.df", "constant", 2, "count")
+        for i in range(7):
+            numbers.put(f"lin.{variable}.x{i}.x", "constant", 20.0 + 5 * i, "decimal0")
+            for name, kind, value in (
+                ("line", "estimate", 1.2**i), ("curve", "estimate", 1.1**i),
+                ("curve.low", "ci", 1.0**i), ("curve.high", "ci", 1.3**i),
+            ):  # fmt: skip
+                numbers.put(f"lin.{variable}.x{i}.{name}", kind, value, "ratio", "odds_ratio")
+    numbers.put("agq.nodes", "constant", 25, "count")
+    return check_blocks(sites, items)
+
+
+def check_blocks(sites: tuple[Group, ...], items: tuple[Item, ...]) -> tuple[CheckBlock, ...]:
+    labels = (("ps", "Peer support, per standard deviation"), ("age", "Age, per year"))
+    level = TermLevel(key="", label="", term="ps")
+    term = Term(variable="ps", label=labels[0][1], exposure=True, levels=(level,))
+    site = {"model": "m1", "factor": "site", "factor_label": "Site", "groups": sites}
+    curves = tuple(
+        Curve(variable=v, label=w, positions=tuple(f"x{i}" for i in range(7)), reference="x0")
+        for v, w in labels
+    )
+    return (
+        CalibrationBlock(
+            key="cal", title="Observed and expected", outcome_label="consistent condom use",
+            percent=True, **site,
+        ),
+        ResidualBlock(key="qq", title="Residuals", model="m1", quantiles=items),
+        InfluenceBlock(
+            key="inf", title="Without each site", measure="or", exposure=term,
+            method="profile likelihood", **site,
+        ),
+        ApproximationBlock(
+            key="agq", title="Approximations", model="m1",
+            rows=tuple(Item(key=v, label=w) for v, w in labels),
+        ),
+        LinearityBlock(
+            key="lin", title="Lines and curves", model="m1", measure="or",
+            outcome_label="consistent condom use", curves=curves, left_out=("Years here",),
+        ),
+    )  # fmt: skip
+
+
 FITS = {
     "m1": FitRecord(
         key="m1",
@@ -454,12 +530,16 @@ def audit(numbers: Numbers) -> AuditBlock:
     )
 
 
-def results(*, released: bool = False, hostile: bool = False, groups: int = 60) -> Results:
+def results(
+    *, released: bool = False, hostile: bool = False, groups: int = 60, checked: int = 0
+) -> Results:
+    """The study; `checked` sites add a check of each kind to model m1."""
     numbers = Numbers()
     made = (
         flow(numbers), baseline(numbers), missing(numbers), quality(numbers),
         reliability(numbers), model(numbers), refused(numbers), caterpillar(numbers, groups),
         audit(numbers),
+        *(checks(numbers, checked) if checked else ()),
     )  # fmt: skip
     blocks = {block.key: _poison(block) if hostile else block for block in made}
     text = HOSTILE if hostile else "Does peer support go with safer work?"
@@ -482,7 +562,10 @@ def results(*, released: bool = False, hostile: bool = False, groups: int = 60) 
 
 def _withhold(numbers: Numbers) -> dict[str, Number]:
     """What the gate might hide: a small cell, a term of the model, two venues."""
-    hidden = ("t1.origin.nicaragua.a", "m1.place.street", "cat.v3", "cat.v7", "miss.hiv.refused")
+    hidden = (
+        "t1.origin.nicaragua.a", "m1.place.street", "cat.v3", "cat.v7", "miss.hiv.refused",
+        "cal.s0.", "cal.s1.", "inf.s0.", "inf.s1.", "qq.q0.value", "agq.age", "lin.age.x0",
+    )  # fmt: skip
     return {
         at: dataclasses.replace(number, withheld="fewer than 6 women", value=NAN)
         if at.startswith(hidden)

@@ -8,17 +8,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from peerstats.errors import UsageError, did_you_mean
-from peerstats.figures import caterpillar, distributions, forest, missingness
+from peerstats.figures import (
+    approximation,
+    calibration,
+    caterpillar,
+    distributions,
+    forest,
+    influence,
+    linearity,
+    missingness,
+    residuals,
+)
 from peerstats.figures.figure import Figure
 from peerstats.results import Results
 
 __all__ = ["FIGURES", "Figure", "build_figure"]
 
 FIGURES: Mapping[str, Callable[[Results, str], Figure]] = {
+    "approximation": approximation.build,
+    "calibration": calibration.build,
     "caterpillar": caterpillar.build,
     "distributions": distributions.build,
     "forest": forest.build,
+    "influence": influence.build,
+    "linearity": linearity.build,
     "missingness": missingness.build,
+    "residuals": residuals.build,
 }
 
 

@@ -12,7 +12,8 @@ class Figure:
     """One figure: PNG bytes, its size in pixels, and what to read aloud instead of it.
 
     `alt` is one or two sentences with the printed numbers as `Ref`s; `drawn` are the addresses of
-    all numbers that the picture shows, drawn or written. `number` is given by the report.
+    all numbers that the picture shows, drawn or written. `reading` is the sentence that says what a
+    check of a model came to, for the report's text. `number` is given by the report.
     """
 
     key: str
@@ -23,6 +24,7 @@ class Figure:
     height: int
     drawn: tuple[str, ...] = ()
     notes: tuple[Cell, ...] = ()
+    reading: Cell = ()
     number: int | None = None
 
     @property

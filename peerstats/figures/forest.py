@@ -25,7 +25,7 @@ from peerstats.figures.figure import Figure
 from peerstats.results import Results, address
 from peerstats.results.blocks import ModelBlock, Term, TermLevel
 from peerstats.results.find import block_of
-from peerstats.results.measures import MEASURES
+from peerstats.results.measures import MEASURES, Measure
 from peerstats.results.text import (
     LEVEL,
     Cell,
@@ -48,7 +48,11 @@ LINE = 0.21  # inches a row
 TOP, BOTTOM, GAP = 0.42, 0.55, 0.15
 NARROWEST, WIDEST = 0.05, 20.0  # a log axis never shows more than this
 TICKS = (0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 4, 5, 10, 20)
-CLOSER = ((0.33, 0.5, 0.75, 1, 1.5, 2, 3), (0.8, 0.9, 1, 1.1, 1.25))  # where few of TICKS fit
+CLOSER = (
+    (0.33, 0.5, 0.75, 1, 1.5, 2, 3),
+    (0.5, 0.75, 1, 1.25, 1.5, 1.75),
+    (0.8, 0.9, 1, 1.1, 1.25),
+)  # where few of TICKS fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,8 @@ def build(results: Results, key: str) -> Figure:
     block = block_of(results, key, ModelBlock)
     lines = [line for term in block.terms for line in _lines(results, block, term)]
     with style():
-        png, width, height = _draw(results, block, lines)
+        said = f"Adjusted {MEASURES[block.measure].name}"
+        png, width, height = draw_lines(results, block.measure, lines, said)
     drawn = [
         at
         for line in lines
@@ -107,9 +112,14 @@ def _lines(results: Results, block: ModelBlock, term: Term) -> list[Line]:
     return lines
 
 
-def _draw(results: Results, block: ModelBlock, lines: list[Line]) -> tuple[bytes, int, int]:
-    """Lay out label column, axis and number column in inches, so that nothing can overlap."""
-    header = f"{_short(block)} ({LEVEL} CI)"
+def draw_lines(
+    results: Results, measure: Measure, lines: list[Line], said: str
+) -> tuple[bytes, int, int]:
+    """Lay out label column, axis and number column in inches, so that nothing can overlap.
+
+    `said` names the measure under the axis.
+    """
+    header = f"{MEASURES[measure].head} ({LEVEL} CI)"
     right = text_width([line.words for line in lines] + [f"{header} "]) + 0.15
     most = WIDTH - right - 2.6
     labels = [shorten(line.label, most) for line in lines]
@@ -127,8 +137,9 @@ def _draw(results: Results, block: ModelBlock, lines: list[Line]) -> tuple[bytes
     drawing.text(
         1 - 0.02 / WIDTH, (height - TOP + 0.09) / height, header, ha="right", weight="bold"
     )
-    _mark_all(axes, results, block, lines)
-    axes.set_xlabel(_axis_label(block))
+    _mark_all(axes, results, measure, lines)
+    scale = ", log scale" if MEASURES[measure].ratio else ""
+    axes.set_xlabel(f"{said} ({LEVEL} CI){scale}")
     return encode(drawing, results.synthetic)
 
 
@@ -137,24 +148,15 @@ def _shade(line: Line) -> str:
     return INK if line.base or line.heading else SOFT
 
 
-def _short(block: ModelBlock) -> str:
-    return MEASURES[block.measure].head
-
-
-def _axis_label(block: ModelBlock) -> str:
-    scale = ", log scale" if MEASURES[block.measure].ratio else ""
-    return f"Adjusted {MEASURES[block.measure].name} ({LEVEL} CI){scale}"
-
-
-def _mark_all(axes: Axes, results: Results, block: ModelBlock, lines: list[Line]) -> None:
+def _mark_all(axes: Axes, results: Results, measure: Measure, lines: list[Line]) -> None:
     """Draw null line, intervals and estimates; limits come from what is shown, within bounds."""
     import seaborn
 
-    log = MEASURES[block.measure].ratio
+    log = MEASURES[measure].ratio
     points = {
         i: values
         for i, line in enumerate(lines)
-        if line.base and (values := _values(results, block, line.base))
+        if line.base and (values := _values(results, measure, line.base))
     }
     low, high = _limits(list(points.values()), log)
     axes.set_xlim(low, high)
@@ -171,12 +173,12 @@ def _mark_all(axes: Axes, results: Results, block: ModelBlock, lines: list[Line]
     seaborn.despine(ax=axes, left=True)
 
 
-def _values(results: Results, block: ModelBlock, base: str) -> tuple[float, float, float] | None:
+def _values(results: Results, measure: Measure, base: str) -> tuple[float, float, float] | None:
     """Estimate, low and high; None when the gate or the fit gives neither estimate nor interval.
 
     The estimate is missing (nan) where the number of sites allows an interval and no more.
     """
-    at = f"{base}.{block.measure}"
+    at = f"{base}.{measure}"
     if results.has(at) and not shown(results, at):
         return None
     mid, low, high = (value_of(results, place) for place in (at, f"{base}.low", f"{base}.high"))

@@ -59,12 +59,9 @@ def residuals(fit: Fit, kind: str, rng: np.random.Generator | None, conditional:
             f"{fit.family.name} model."
         )
     family = fitted_family(fit)
-    eta = fitted_link(fit.design, fit.solution, conditional)
-    variance = np.zeros_like(eta)
-    if not conditional:
-        variance = sum((effect.variance for effect in random_effects(fit)), variance)
+    eta, variance = _predictor(fit, conditional)
     if kind == "quantile":
-        values = _quantile(fit, family, (eta, variance), rng)
+        values = _quantile(quantile_bounds(fit, fit.design.y, conditional), rng)
     else:
         mean = average(family.inverse, eta, variance) if variance.any() else family.inverse(eta)
         values = _by_mean(fit, family, kind, mean)
@@ -89,24 +86,41 @@ def _by_mean(fit: Fit, family: Family, kind: str, mean: Array) -> Array:
     return signed
 
 
-def _quantile(
-    fit: Fit, family: Family, at: tuple[Array, Array], rng: np.random.Generator | None
-) -> Array:
-    bounds = family.bounds
+def _predictor(fit: Fit, conditional: bool) -> tuple[Array, Array]:
+    """The linear predictor, and its variance over groups where their modes do not enter."""
+    eta = fitted_link(fit.design, fit.solution, conditional)
+    variance = np.zeros_like(eta)
+    if not conditional:
+        variance = sum((effect.variance for effect in random_effects(fit)), variance)
+    return eta, variance
+
+
+def quantile_bounds(fit: Fit, y: Array, conditional: bool) -> tuple[Array, Array]:
+    """Return P(Y < y) and P(Y <= y) of every row, for an outcome coded as the design codes it.
+
+    Quantile residuals are uniform between the two, on the normal scale. Raises ModelError for a
+    family without them.
+    """
+    bounds = fitted_family(fit).bounds
     if bounds is None:
-        raise ModelError(f"{family!r} has no quantile residuals.")
-    y, sd = fit.design.y, float(np.sqrt(fit.solution.dispersion))
+        raise ModelError(f"{fit.family!r} has no quantile residuals.")
+    at, sd = _predictor(fit, conditional), float(np.sqrt(fit.solution.dispersion))
     trials = np.ones_like(y) if fit.design.trials is None else fit.design.trials
     below = average(lambda eta: bounds(y, eta, trials, sd)[0], *at)
     upto = average(lambda eta: bounds(y, eta, trials, sd)[1], *at)
-    share = np.zeros_like(y)
+    return below, upto
+
+
+def _quantile(between: tuple[Array, Array], rng: np.random.Generator | None) -> Array:
+    below, upto = between
+    share = np.zeros_like(below)
     if np.any(upto > below):
         if rng is None:
             raise UsageError(
                 "Quantile residuals of a discrete outcome are drawn at random: pass "
                 "rng=numpy.random.default_rng(seed)."
             )
-        share = rng.uniform(size=len(y))
+        share = rng.uniform(size=len(below))
     found: Array = ndtri(np.clip(below + share * (upto - below), TINY, 1 - TINY))
     return found
 

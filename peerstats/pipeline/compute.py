@@ -17,6 +17,7 @@ from peerstats.errors import DataError, PeerstatsError, Problem
 from peerstats.model.fit import Fit
 from peerstats.model.formula import parse_formula
 from peerstats.pipeline.audited import reported_audit
+from peerstats.pipeline.checking import CHECKS, check_model
 from peerstats.pipeline.names import model_formula, outcome_variable
 from peerstats.pipeline.plan import Plan
 from peerstats.results import FitRecord, Number, Results
@@ -26,7 +27,7 @@ from peerstats.results.blocks import Block, GroupBlock
 from peerstats.results.flow import flow
 from peerstats.results.groups import group_results
 from peerstats.results.missingness import missingness
-from peerstats.results.models import ModelRequest, model_results
+from peerstats.results.models import ModelAnswer, ModelRequest, model_results
 from peerstats.results.quality import quality
 from peerstats.results.reliability import reliability
 from peerstats.results.text import lower_first
@@ -238,11 +239,23 @@ def _answer(analysis: Analysis, section: ModelSection, ground: Ground) -> Answer
             blocks[audited[0].key] = audited[0]
             numbers |= audited[1]
     for figure in analysis.figures:
-        if figure.kind == "caterpillar" and figure.model == section.key and answer.fit is not None:
-            block, made = _group_block(figure, answer.fit, answer.women, ground)
-            blocks[figure.key] = block
-            numbers |= made
+        if figure.model == section.key and answer.fit is not None:
+            for block, made in _made_of_fit(figure, answer, ground, analysis.seed):
+                blocks[figure.key] = block
+                numbers |= made
     return Answered(blocks=blocks, numbers=numbers, fits=answer.records)
+
+
+def _made_of_fit(
+    figure: FigureSection, answer: ModelAnswer, ground: Ground, seed: int
+) -> Iterator[tuple[Block, Mapping[str, Number]]]:
+    """Yield the block of a figure that is made from the fit itself, and its numbers."""
+    if figure.kind == "caterpillar" and answer.fit is not None:
+        yield _group_block(figure, answer.fit, answer.women, ground)
+    elif figure.kind in CHECKS:
+        keys = [field.name for field in ground.codebook.fields.values() if field.type == "key"]
+        fields = {name: ground.field(name) for name in keys}
+        yield from check_model(figure, answer, fields, seed)
 
 
 def _group_block(

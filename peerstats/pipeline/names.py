@@ -18,6 +18,7 @@ from peerstats.figures import FIGURES
 from peerstats.inference.methods import METHODS as INFERENCE
 from peerstats.model.families import FAMILIES
 from peerstats.model.formula import Formula, parse_formula
+from peerstats.pipeline.checking import CHECKS
 from peerstats.render import FORMATS
 from peerstats.report import TEMPLATES
 from peerstats.results.answers import is_numeric
@@ -44,6 +45,7 @@ FIGURE_NEEDS = {
     "caterpillar": "factor",
     "missingness": "table",
     "distributions": "table",
+    **dict.fromkeys(CHECKS, "model"),
 }
 FIGURE_DRAWS = {"missingness": "missingness", "distributions": "baseline"}
 
@@ -271,12 +273,33 @@ def _figure(where: Path, figure: FigureSection, analysis: Analysis) -> Found:
         yield from _one_of((*where, "model"), "model", figure.model, models)
         if figure.kind == "caterpillar" and figure.model in models:
             yield from _factor(where, figure, models[figure.model])
+        elif figure.kind in CHECKS and figure.model in models:
+            yield from _check(where, figure, models[figure.model])
     if figure.table:
         tables = {t.key: t.kind for t in analysis.tables}
         yield from _one_of((*where, "table"), "table", figure.table, tables)
         kind = FIGURE_DRAWS.get(figure.kind)
         if kind and tables.get(figure.table, kind) not in (kind, UNREAD):
             yield (*where, "table"), f"'{figure.kind}' draws a table of kind '{kind}'"
+
+
+def _check(where: Path, figure: FigureSection, model: ModelSection) -> Found:
+    """A check of a model that its outcome or its groups rule out."""
+    if figure.factor and figure.factor != "site_id":
+        yield from _factor(where, figure, model)
+    if figure.kind == "approximation":
+        try:
+            groups = parse_formula(f"y ~ 1 + {model.random or 1}").random
+        except UsageError:
+            return  # told where the model stands
+        if len(groups) != 1 or model.family == "gaussian":
+            yield (
+                (*where, "model"),
+                "'approximation' compares Laplace's approximation with quadrature: it needs a "
+                "model with one grouping factor and a family other than gaussian",
+            )
+    if figure.kind == "calibration" and model.family.startswith("cumulative"):
+        yield (*where, "model"), f"'calibration' needs an outcome with a mean, not {model.family}"
 
 
 def _factor(where: Path, figure: FigureSection, model: ModelSection) -> Found:

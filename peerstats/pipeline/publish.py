@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from peerstats.data.study import Study
 from peerstats.disclosure import inspect_bytes, release
 from peerstats.figures import Figure
+from peerstats.pipeline.checking import CHECKS
 from peerstats.pipeline.plan import Plan
 from peerstats.pipeline.record import (
     as_json,
@@ -63,7 +64,8 @@ def layout_of(plan: Plan, results: Results) -> Layout:
         ("table", t.kind, t.model if t.model else t.key) for t in plan.analysis.tables
     ]
     for figure in plan.analysis.figures:
-        block = figure.key if figure.kind == "caterpillar" else figure.model or figure.table
+        own = figure.kind == "caterpillar" or figure.kind in CHECKS
+        block = figure.key if own else figure.model or figure.table
         places.append(("figure", figure.kind, str(block)))
     return tuple(place for place in places if _block_of(place) in results.blocks)
 

@@ -34,14 +34,20 @@ from peerstats.report.sentences import (
 from peerstats.report.words import joined, sentence
 from peerstats.results import Results, address
 from peerstats.results.blocks import (
+    ApproximationBlock,
     AuditBlock,
     BaselineBlock,
+    CalibrationBlock,
+    CheckBlock,
     FlowBlock,
     GroupBlock,
+    InfluenceBlock,
+    LinearityBlock,
     MissingBlock,
     ModelBlock,
     QualityBlock,
     ReliabilityBlock,
+    ResidualBlock,
 )
 from peerstats.results.text import Cell
 from peerstats.tables import Table, build_table
@@ -52,6 +58,7 @@ Layout = Sequence[Place]
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "participants": ("flow", "missingness", "baseline", "distributions"),
     "results": ("model", "forest", "caterpillar", "audit"),
+    "checking": ("calibration", "residuals", "influence", "approximation", "linearity"),
     "quality": ("quality", "reliability"),
     "adjustment": ("adjustment",),
     "verify": ("fits",),
@@ -62,6 +69,11 @@ SHOWN_AS: Mapping[type, tuple[tuple[Literal["table", "figure"], str], ...]] = {
     MissingBlock: (("table", "missingness"), ("figure", "missingness")),
     ModelBlock: (("table", "model"), ("figure", "forest")),
     GroupBlock: (("figure", "caterpillar"),),
+    CalibrationBlock: (("figure", "calibration"),),
+    ResidualBlock: (("figure", "residuals"),),
+    InfluenceBlock: (("figure", "influence"),),
+    ApproximationBlock: (("figure", "approximation"),),
+    LinearityBlock: (("figure", "linearity"),),
     QualityBlock: (("table", "quality"),),
     ReliabilityBlock: (("table", "reliability"),),
 }
@@ -92,6 +104,11 @@ def compose(results: Results, layout: Layout, software: Mapping[str, str]) -> Do
             key="participants", heading="Participants", pieces=tuple(_of(shown, "participants"))
         ),
         Section(key="results", heading="Results", pieces=tuple(_results(results, models, shown))),
+        Section(
+            key="checking",
+            heading="Model checking",
+            pieces=tuple(_checking(results, models, shown)),
+        ),
         Section(key="limits", heading=LIMITS, pieces=_limits(results, models)),
         Section(key="quality", heading="Data quality", pieces=tuple(_of(shown, "quality"))),
         Section(
@@ -222,7 +239,25 @@ def _results(
 def _model_of(results: Results, key: str) -> str:
     """The model a block belongs to: its own, or that of a group block."""
     block = results.blocks[key]
-    return block.model if isinstance(block, GroupBlock) else key
+    return block.model if isinstance(block, GroupBlock | CheckBlock) else key
+
+
+def _checking(
+    results: Results, models: tuple[ModelBlock, ...], shown: list[tuple[Place, Table | Figure]]
+) -> Iterator[Piece]:
+    """Model by model: each check with the sentence that reads it out."""
+    for block in models:
+        found = [
+            piece
+            for (_, kind, key), piece in shown
+            if kind in SECTIONS["checking"] and _model_of(results, key) == block.key
+        ]
+        if found:
+            yield Heading(text=block.title)
+        for piece in found:
+            if isinstance(piece, Figure) and piece.reading:
+                yield Paragraph(text=piece.reading)
+            yield piece
 
 
 def _limits(results: Results, models: tuple[ModelBlock, ...]) -> tuple[Piece, ...]:

@@ -43,7 +43,9 @@ def group_results(
     modes = _modes(name, fitted, factor)
     sizes = _sizes(fitted, factor, women)
     ordered = modes.sort_values("mode", kind="stable")
-    groups = tuple(Group(key=str(g), label=_label(str(g), factor, fields)) for g in ordered.index)
+    groups = tuple(
+        Group(key=str(g), label=group_label(str(g), factor, fields)) for g in ordered.index
+    )
     numbers: list[Number] = []
     for group, (mode, sd) in zip(groups, ordered[["mode", "sd"]].to_numpy(), strict=True):
         numbers += _group_numbers(address(key, group.key), name, (mode, sd), int(sizes[group.key]))
@@ -85,7 +87,8 @@ def _modes(name: str, fitted: Fit, factor: str) -> pd.DataFrame:
     return modes
 
 
-def _label(level: str, factor: str, fields: Mapping[str, Field]) -> str:
+def group_label(level: str, factor: str, fields: Mapping[str, Field]) -> str:
+    """Return the words for a group: the codebook's for a site, else its name."""
     field = fields.get(factor)
     words = {v.value: v.label for v in field.levels} if field else {}
     return words.get(level, level.replace("_", " "))

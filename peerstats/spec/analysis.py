@@ -128,7 +128,7 @@ class FigureSection(Section):
     title: str | None = None
     table: str | None = Field(None, description="the table whose numbers are drawn")
     model: str | None = None
-    factor: str | None = Field(None, description="the grouping factor of a caterpillar plot")
+    factor: str | None = Field(None, description="the grouping factor whose groups are shown")
 
 
 class ReportSection(Section):

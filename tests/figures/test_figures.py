@@ -1,6 +1,7 @@
 """Every kind of figure from fixed numbers: drawn twice the same, and readable without seeing it."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,18 @@ from peerstats.figures import FIGURES, build_figure
 from peerstats.figures.canvas import shorten, style, text_width
 from peerstats.results.text import plain
 
-BLOCKS = {"caterpillar": "cat", "distributions": "t1", "forest": "m1", "missingness": "miss"}
+BLOCKS = {
+    "approximation": "agq",
+    "calibration": "cal",
+    "caterpillar": "cat",
+    "distributions": "t1",
+    "forest": "m1",
+    "influence": "inf",
+    "linearity": "lin",
+    "missingness": "miss",
+    "residuals": "qq",
+}
+CHECKS = ("approximation", "calibration", "influence", "linearity", "residuals")
 
 
 def test_the_blocks_here_cover_every_kind():
@@ -21,7 +33,7 @@ def test_the_blocks_here_cover_every_kind():
 @pytest.mark.parametrize("kind", sorted(FIGURES))
 @pytest.mark.parametrize("released", [False, True])
 def test_contract(fixed, kind, released):
-    results = fixed.results(released=released, groups=12)
+    results = fixed.results(released=released, groups=12, checked=12)
     figure = build_figure(results, kind, BLOCKS[kind])
     assert figure.png.startswith(b"\x89PNG")
     assert b"Software" not in figure.png
@@ -38,7 +50,7 @@ def test_contract(fixed, kind, released):
 
 
 def test_withheld_numbers_are_named_and_explained(fixed):
-    results = fixed.results(released=True, groups=12)
+    results = fixed.results(released=True, groups=12, checked=12)
     for kind, block in BLOCKS.items():
         words = " ".join(plain(results, note) for note in build_figure(results, kind, block).notes)
         assert "[c] withheld: fewer than 6 women." in words
@@ -46,7 +58,7 @@ def test_withheld_numbers_are_named_and_explained(fixed):
 
 def test_a_withheld_group_changes_nothing_in_the_picture(fixed):
     """The picture may depend on what is shown only, not on the value that was hidden."""
-    results = fixed.results(released=True, groups=12)
+    results = fixed.results(released=True, groups=12, checked=12)
     numbers = {
         at: dataclasses.replace(number, value=3.5) if number.withheld else number
         for at, number in results.numbers.items()
@@ -57,7 +69,7 @@ def test_a_withheld_group_changes_nothing_in_the_picture(fixed):
 
 
 def test_a_label_is_text_and_never_mathematics(fixed):
-    hostile = fixed.results(hostile=True, groups=12)
+    hostile = fixed.results(hostile=True, groups=12, checked=12)
     for kind, block in BLOCKS.items():
         assert build_figure(hostile, kind, block).png
 
@@ -157,3 +169,50 @@ def test_an_interval_without_an_estimate_is_drawn_and_read_out(study):
     assert drawn.png != empty.png
     whole = build_figure(study, "forest", "m1")
     assert drawn.png != whole.png
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_check_reads_itself_out_in_one_sentence(fixed, kind):
+    results = fixed.results(checked=12)
+    figure = build_figure(results, kind, BLOCKS[kind])
+    said = plain(results, figure.reading)
+    assert said in plain(results, figure.alt)
+    assert len(re.findall(r"\.(?:\s|$)", said)) == 1
+
+
+def test_what_checks_say(fixed):
+    results = fixed.results(checked=12)
+    said = {k: plain(results, build_figure(results, k, BLOCKS[k]).reading) for k in CHECKS}
+    assert {k: words.replace("\u00a0", " ") for k, words in said.items()} == {
+        "calibration": "In 10 of 12 sites the observed proportion of consistent condom use lies "
+        "within the 95% limits of what the model expects.",
+        "residuals": "Of 12 quantiles of the residuals 10 lie within the band that holds them all "
+        "in 95% of studies drawn from the model.",
+        "influence": "Leaving out one site at a time, the odds ratio for “Peer support, per "
+        "standard deviation” lies between 1.60 (without Site 1) and 1.82 (without Site 12); with "
+        "all sites it is 1.64 (95% CI 1.31 to 2.05).",
+        "approximation": "Laplace’s approximation and quadrature with 25 nodes differ most for "
+        "“Age, per year”, by −0.310 standard errors.",
+        "linearity": "Likelihood-ratio tests of a curve against the straight line: “Peer support, "
+        "per standard deviation” p = 0.332; “Age, per year” p = 0.010.",
+    }
+
+
+@pytest.mark.parametrize("sites", [5, 26, 130])
+def test_calibration_at_any_number_of_groups(fixed, sites):
+    figure = build_figure(fixed.results(checked=sites), "calibration", "cal")
+    assert figure.height < 1400
+
+
+def test_checks_of_which_everything_is_withheld_say_so(fixed):
+    results = fixed.results(checked=12)
+    hidden = ("cal.", "qq.", "inf.", "agq.", "lin.")
+    numbers = {
+        at: dataclasses.replace(n, withheld="small numbers") if at.startswith(hidden) else n
+        for at, n in results.numbers.items()
+    }
+    results = dataclasses.replace(results, numbers=numbers)
+    for kind in CHECKS:
+        figure = build_figure(results, kind, BLOCKS[kind])
+        assert "[c] withheld: small numbers." in plain(results, figure.notes[0])
+        assert not re.search(r"\d\.\d+ \(without", plain(results, figure.reading))

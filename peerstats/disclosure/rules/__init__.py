@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from peerstats.disclosure.draft import Rule
 from peerstats.disclosure.rules.asked import protect_skip_rules
 from peerstats.disclosure.rules.bins import merge_bins
+from peerstats.disclosure.rules.checks import protect_checks
 from peerstats.disclosure.rules.columns import merge_columns
 from peerstats.disclosure.rules.counts import recompute_percentages, round_counts
 from peerstats.disclosure.rules.fits import protect_fits
@@ -19,6 +20,7 @@ from peerstats.disclosure.rules.missing import balance_missing
 from peerstats.disclosure.rules.models import protect_models
 from peerstats.disclosure.rules.modes import protect_modes
 from peerstats.disclosure.rules.printed import print_values
+from peerstats.disclosure.rules.readings import say_anew
 from peerstats.disclosure.rules.samples import protect_samples
 from peerstats.disclosure.rules.sites import hide_site_names
 from peerstats.disclosure.rules.statistics import protect_statistics
@@ -33,6 +35,7 @@ RULES: Mapping[str, Rule] = {
     "models": protect_models,
     "samples": protect_samples,
     "modes": protect_modes,
+    "checks": protect_checks,
     "statistics": protect_statistics,
     "counts": round_counts,
     "missing": balance_missing,
@@ -40,5 +43,6 @@ RULES: Mapping[str, Rule] = {
     "fits": protect_fits,
     "texts": mask_texts,
     "sites": hide_site_names,
+    "readings": say_anew,
     "printed": print_values,
 }

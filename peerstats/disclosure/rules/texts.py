@@ -88,6 +88,15 @@ def masked_counts(sentence: str) -> str:
     return _COUNTED.sub(WITHHELD, sentence)
 
 
+def plain_method(words: str) -> str:
+    """Return the name of a method without degrees of freedom and numbers.
+
+    >>> plain_method("Wald t with between-within degrees of freedom (317.0 df)")
+    'Wald t with between-within degrees of freedom'
+    """
+    return masked(_DF.sub("", words))
+
+
 def mask_texts(draft: Draft) -> Draft:
     """Mask the sentences of all blocks."""
     for block in list(draft.results.blocks.values()):
@@ -116,7 +125,7 @@ def _masked_block(block: Block) -> Block:
 
 def _methods(words: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """Mask methods in words, which give degrees of freedom and reasons."""
-    return tuple((name, masked(_DF.sub("", method))) for name, method in words)
+    return tuple((name, plain_method(method)) for name, method in words)
 
 
 def _row(row: QualityRow) -> QualityRow:
