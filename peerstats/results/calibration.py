@@ -30,7 +30,7 @@ from peerstats.results.text import lower_first
 
 Array = NDArray[np.float64]
 
-DRAWS = 999
+DRAWS = 499
 LIMITS = (0.025, 0.975)
 
 
