@@ -20,7 +20,7 @@ Kenward & Roger (1997, Biometrics 53:983), always from REML:
 
 (With one numerator degree of freedom their A_1 and A_2 are both a, and m = 2/a, λ = 1.)
 
-Nothing n x n is made: with S = Z'Z, K = G(σ²I + SG)^-1 and R = I - SK,
+Nothing n x n is made: with S = Z'Z, G = FF', K = F(σ²I + F'SF)^-1F' and R = I - SK,
 
     V^-1 = (I - ZKZ')/σ²,   Z'V^-1 = RZ'/σ²,   Z'V^-1Z = RS/σ²,   Z'V^-2Z = RSR'/σ⁴.
 """
@@ -200,11 +200,17 @@ def _spread(parts: Moments, blocks: tuple[RandomEffect, ...], reml: bool) -> Arr
 
 def _factor(covariance: Array) -> Array:
     """F with FF' = Σ and a column for each eigenvalue of the correlations that is not zero."""
+    root = _root(covariance)
+    found: Array = root[:, root.any(axis=0)]
+    return found
+
+
+def _root(covariance: Array) -> Array:
+    """Square F with FF' = Σ; a column is zero where an eigenvalue of the correlations is."""
     sds = np.sqrt(np.diag(covariance))
     sds[sds == 0] = 1.0
     values, vectors = np.linalg.eigh(covariance / np.outer(sds, sds))
-    kept = values > FLAT
-    found: Array = sds[:, None] * vectors[:, kept] * np.sqrt(values[kept])
+    found: Array = sds[:, None] * vectors * np.sqrt(np.where(values > FLAT, values, 0.0))
     return found
 
 
@@ -235,18 +241,16 @@ def _patterns(blocks: tuple[RandomEffect, ...]) -> list[sparse.csr_array]:
 
 
 def _stacked(blocks: tuple[RandomEffect, ...]) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Z (n, q) and G (q, q)."""
-    columns, covariances = [], []
+    """Z (n, q) and F (q, q) with FF' = G."""
+    columns, roots = [], []
     for block in blocks:
         n, k = block.Z.shape
         at = (k * block.codes[:, :, None] + np.arange(k)).ravel()
         rows = np.repeat(np.arange(n), k * block.codes.shape[1])
         values = (block.shares[:, :, None] * block.Z[:, None, :]).ravel()
         columns.append(sparse.coo_array((values, (rows, at)), shape=(n, k * block.count)))
-        covariances.append(sparse.kron(sparse.eye_array(block.count), block.covariance))
-    return sparse.csr_array(sparse.hstack(columns)), sparse.csr_array(
-        sparse.block_diag(covariances)
-    )
+        roots.append(sparse.kron(sparse.eye_array(block.count), _root(block.covariance)))
+    return sparse.csr_array(sparse.hstack(columns)), sparse.csr_array(sparse.block_diag(roots))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -270,10 +274,11 @@ class _Inverse:
 
 
 def _inverse(blocks: tuple[RandomEffect, ...], sigma2: float) -> _Inverse:
-    Z, G = _stacked(blocks)
+    Z, F = _stacked(blocks)
     S = np.asarray((Z.T @ Z).todense())
-    # K is symmetric: (σ²I + SG)' K' = G' gives it without inverting G, which may be singular.
-    K = linalg.solve(sigma2 * np.eye(len(S)) + G @ S, np.asarray(G.todense()))
+    # K = F(σ²I + F'SF)^-1F' inverts no G, which may be singular, and no unit of a slope matters.
+    right = np.asarray(F.todense()).T
+    K = F @ linalg.solve(sigma2 * np.eye(len(S)) + F.T @ S @ F, right, assume_a="pos")
     return _Inverse(Z, K, np.eye(len(S)) - S @ K, S, sigma2)
 
 
