@@ -13,7 +13,7 @@ from peerstats.inference.modified_poisson import MODIFIED_POISSON_CR2
 from peerstats.inference.parametric_bootstrap import BARTLETT, PARAMETRIC_BOOTSTRAP
 from peerstats.inference.penalised import PENALISED_LRT, PENALISED_WALD
 from peerstats.inference.permutation import PERMUTATION
-from peerstats.inference.quasi_poisson import QUASI_POISSON
+from peerstats.inference.quasi_likelihood import QUASI_LIKELIHOOD
 from peerstats.inference.site_fixed import SITE_FIXED
 from peerstats.inference.site_fixed_t import SITE_FIXED_T
 from peerstats.inference.site_slopes import SITE_SLOPES
@@ -30,7 +30,7 @@ METHODS: Mapping[str, Method] = {
         SITE_SLOPES,
         SITE_FIXED,
         SITE_FIXED_T,
-        QUASI_POISSON,
+        QUASI_LIKELIHOOD,
         PENALISED_LRT,
         PENALISED_WALD,
         LRT,

@@ -6,7 +6,7 @@ and the family decide the method. The first of a row's methods that applies is t
     learnt from                     sites     methods
     women inside sites              any       fe_firth (yes/no, logit), site_fixed, penalised_lrt,
                                               wald
-      negative binomial counts      any       quasi_poisson, site_fixed
+      negative binomial counts      any       quasi_likelihood, site_fixed
     venues inside sites             any       site_fixed, penalised_lrt, wald
     sites (constant inside them)    < 30      two_stage, penalised_wald, wald
                                     >= 30     penalised_wald, two_stage, wald
@@ -28,7 +28,7 @@ women instead of sites; with 5, and still with 12 where sites hardly differ, its
 wide. Sites as fixed effects have an exact t.
 
 Negative binomial counts of few women have their dispersion underestimated, often at zero; Pearson's
-within sites is not, so their rate ratios are compared by quasi-Poisson.
+within sites is not, so their rate ratios are compared by quasi-likelihood.
 
 "wald" is Wald's t with between-within degrees of freedom where the model has random effects;
 without sites it is z, or t with N - p degrees of freedom for gaussian outcomes.
@@ -153,7 +153,7 @@ def candidates(question: Question, position: int) -> tuple[str, ...]:
         return ("site_slopes", "wald_between_within")
     if kind.level > 0:
         if family.name in OVERDISPERSED:
-            return ("quasi_poisson", "site_fixed")
+            return ("quasi_likelihood", "site_fixed")
         return ("fe_firth", "site_fixed", "penalised_lrt", "wald_between_within", "wald_z")
     if where.levels[0].count >= MANY_SITES:
         return ("penalised_wald", "two_stage", "wald_between_within")
