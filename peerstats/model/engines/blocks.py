@@ -38,6 +38,22 @@ from peerstats.model.engines.structure import Loadings, Structure, knowledge, lo
 Array = NDArray[np.float64]
 
 
+@dataclass(slots=True, eq=False)
+class _Memory:
+    """Where the likelihood was evaluated last: a search asks for the Hessian there, and goes on.
+
+    `moves` are the modes' derivatives, (q, parameters), once the Hessian is known.
+    """
+
+    parameters: Array = field(default_factory=lambda: np.zeros(0))
+    state: tuple[Place, State, Eliminated] | None = None
+    moves: Array | None = None
+
+    def at(self, modes: Array) -> bool:
+        """Tell whether these are the modes found last."""
+        return self.state is not None and self.state[1].v is modes
+
+
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """The likelihood of a problem with `blocks`, in parameters (β, γ, θ).
@@ -47,10 +63,7 @@ class Blocks:
 
     problem: Problem
     nodes: int = 1
-    # Where it was evaluated last, for the Hessian: a search asks for it next.
-    _last: list[tuple[Array, Place, State, Eliminated]] = field(
-        default_factory=list, init=False, repr=False
-    )
+    _last: _Memory = field(default_factory=_Memory, init=False, repr=False)
 
     @cached_property
     def structure(self) -> Structure:
@@ -80,6 +93,9 @@ class Blocks:
         """Return log-likelihood, gradient in (β, γ, θ) and modes."""
         nothing = Evaluation(value=-np.inf, gradient=np.zeros(len(parameters)), modes=modes)
         place = self.place(parameters)
+        last = self._last
+        if last.moves is not None and last.at(modes):
+            modes = modes + last.moves @ (parameters - last.parameters)
         at = self.find_modes(place, modes)
         if at is None:
             return nothing
@@ -90,7 +106,7 @@ class Blocks:
         sums = None if self.nodes == 1 else at_nodes(place, at, H, self.nodes)
         value = at.h - 0.5 * H.log_determinant if sums is None else sums.value
         gradient = self._gradient(place, at, H, sums)
-        self._last[:] = [(parameters.copy(), place, at, H)]
+        last.parameters, last.state, last.moves = parameters.copy(), (place, at, H), None
         return Evaluation(value=value + self.problem.constant, gradient=gradient, modes=at.v)
 
     @property
@@ -100,19 +116,19 @@ class Blocks:
 
     def hessian(self, parameters: Array, modes: Array) -> Array:
         """Second derivatives in (β, γ, θ) at the modes, where `knows_hessian`."""
-        if (
-            self._last
-            and self._last[0][2].v is modes
-            and np.array_equal(self._last[0][0], parameters)
+        last = self._last
+        if last.state is None or not (
+            last.at(modes) and np.array_equal(last.parameters, parameters)
         ):
-            return laplace_hessian(self.structure, *self._last[0][1:])
-        place = self.place(parameters)
-        at = self.at(place, modes)
-        try:
-            H = Eliminated.factor(place.loadings, at.w)
-        except np.linalg.LinAlgError:
-            return np.full((len(parameters),) * 2, np.nan)
-        return laplace_hessian(self.structure, place, at, H)
+            place = self.place(parameters)
+            at = self.at(place, modes)
+            try:
+                H = Eliminated.factor(place.loadings, at.w)
+            except np.linalg.LinAlgError:
+                return np.full((len(parameters),) * 2, np.nan)
+            return laplace_hessian(self.structure, place, at, H)[0]
+        found, last.moves = laplace_hessian(self.structure, *last.state)
+        return found
 
     def at(self, place: Place, v: Array) -> State:
         """Rows' η, r, W and h at one v."""

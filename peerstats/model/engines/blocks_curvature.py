@@ -100,8 +100,11 @@ class Level:
         return found
 
 
-def laplace_hessian(s: Structure, place: Place, at: State, H: Eliminated) -> Array:
-    """Return d²L in (β, γ, θ) at the modes; all effects must be those of the first factor."""
+def laplace_hessian(s: Structure, place: Place, at: State, H: Eliminated) -> tuple[Array, Array]:
+    """Return d²L in (β, γ, θ), (P, P), and dv, (levels K, P), at the modes.
+
+    All effects must be those of the first factor.
+    """
     problem = s.problem
     rows, columns = _rows(s, place, at), _columns(s)
     level = _level(s, place, at, H, rows)
@@ -113,7 +116,7 @@ def laplace_hessian(s: Structure, place: Place, at: State, H: Eliminated) -> Arr
     total[columns.theta] += turning
     total[:, columns.theta] += turning.T
     total += _of_determinant(rows, columns, level, motion)
-    return 0.5 * (total + total.T)
+    return 0.5 * (total + total.T), motion.modes.reshape(flat)
 
 
 def _rows(s: Structure, place: Place, at: State) -> Rows:

@@ -99,21 +99,17 @@ def _split(eta: Array, psi: Array) -> tuple[Array, Array, Array, Array, Array]:
     return np.exp(log_theta), np.exp(eta), p, rest, np.maximum(d, 0.0) + np.log1p(small)
 
 
-def _nb2_slopes(y: Array, eta: Array, psi: Array) -> Slopes:
-    return nb2_slopes(y, eta, psi, nb2_gammas(y, psi))
-
-
-def nb2_gammas(y: Array, psi: Array) -> Array:
-    """G, which does not change with η."""
+def nb2_gammas(y: Array, psi: Array, orders: int = 2) -> list[Array]:
+    """G, D_1 and D_2, which do not change with η."""
     log_theta = np.minimum(np.maximum(psi[:, 0], -60.0), 60.0)
-    return gamma_differences(np.exp(log_theta), y, 0)[0]
+    return gamma_differences(np.exp(log_theta), y, orders)
 
 
-def nb2_slopes(y: Array, eta: Array, psi: Array, gammas: Array) -> Slopes:
+def nb2_slopes(y: Array, eta: Array, psi: Array, gammas: list[Array]) -> Slopes:
     """The slopes where G is known."""
     theta, mu, p, rest, log_rest = _split(eta, psi)
     d = np.clip(eta, -LARGEST_EXPONENT, LARGEST_EXPONENT / 4) - np.log(theta)
-    log_f = gammas - theta * log_rest + y * (d - log_rest)
+    log_f = gammas[0] - theta * log_rest + y * (d - log_rest)
     return log_f, (y - mu) * rest, rest * (y * p + mu * rest)
 
 
@@ -122,19 +118,20 @@ def _nb2_third(y: Array, eta: Array, psi: Array) -> Array:
     return rest * (y * p + mu * rest) * (1.0 - 2.0 * p)
 
 
-def _nb2_auxiliary(y: Array, eta: Array, psi: Array) -> Slopes:
+def nb2_auxiliary(y: Array, eta: Array, psi: Array, gammas: list[Array]) -> Slopes:
+    """The slopes of l, r and W in ψ where D_1 is known."""
     theta, mu, p, rest, log_rest = _split(eta, psi)
-    D1 = gamma_differences(theta, y, 1)[1]
+    D1 = gammas[1]
     w = rest * (y * p + mu * rest)
     l_psi = theta * D1 - y * rest + theta * (p - log_rest)
     w_psi = mu * rest * rest - w * (1.0 - 2.0 * p)
     return l_psi[..., None], (p * (y - mu) * rest)[..., None], w_psi[..., None]
 
 
-def nb2_second(y: Array, eta: Array, psi: Array) -> tuple[Array, Slopes]:
+def nb2_second(y: Array, eta: Array, psi: Array, gammas: list[Array]) -> tuple[Array, Slopes]:
     """W'_ψ, and l_ψψ, r_ψψ and W_ψψ; one auxiliary predictor."""
     theta, mu, p, rest, log_rest = _split(eta, psi)
-    _, D1, D2 = gamma_differences(theta, y, 2)
+    _, D1, D2 = gammas
     r, w, both = (y - mu) * rest, rest * (y * p + mu * rest), p * rest
     l_psi = theta * D1 - y * rest + theta * (p - log_rest)
     w_psi = mu * rest * rest - w * (rest - p)
@@ -204,9 +201,9 @@ POISSON = CountPart(
 NB2 = CountPart(
     name="negative_binomial",
     auxiliary=("log theta",),
-    slopes=_nb2_slopes,
+    slopes=lambda y, eta, psi: nb2_slopes(y, eta, psi, nb2_gammas(y, psi, 0)),
     third=_nb2_third,
-    auxiliary_slopes=_nb2_auxiliary,
+    auxiliary_slopes=lambda y, eta, psi: nb2_auxiliary(y, eta, psi, nb2_gammas(y, psi, 1)),
     start=_nb2_start,
     variance=lambda mu, psi: mu + mu * mu * np.exp(-psi[:, 0]),
     draw=_nb2_draw,

@@ -6,8 +6,8 @@ in TMB; lme4's glmer.nb uses the expected one, so its Laplace log-likelihood dif
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy.special import xlogy
@@ -17,6 +17,7 @@ from peerstats.model.families.count_part import (
     check_counts,
     log_factorials,
     mean,
+    nb2_auxiliary,
     nb2_gammas,
     nb2_higher,
     nb2_second,
@@ -28,36 +29,48 @@ from peerstats.model.families.family import Array, AuxiliarySecond, AuxiliarySlo
 LINKS = ("log",)
 
 
-def auxiliary_slopes(y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySlopes:
+class _Gammas:
+    """G and its derivatives for the last outcome and ψ: they are asked for again at every η."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Array, Array, list[Array]] | None = None
+
+    def __call__(self, y: Array, psi: Array) -> list[Array]:
+        known = self._known
+        if known is None or known[0] is not y or known[1] is not psi:
+            self._known = known = (y, psi, nb2_gammas(y, psi))
+        return known[2]
+
+
+def _auxiliary_slopes(
+    gammas: _Gammas, y: Array, eta: Array, m: Array, psi: Array
+) -> AuxiliarySlopes:
     """Derivatives of l, r and W in ψ = log θ."""
-    first, second, third = NB2.auxiliary_slopes(y, eta, psi)
+    first, second, third = nb2_auxiliary(y, eta, psi, gammas(y, psi))
     weight = m[..., None]
     return weight * first, weight * second, weight * third
 
 
-def auxiliary_second(y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySecond:
+def _auxiliary_second(
+    gammas: _Gammas, y: Array, eta: Array, m: Array, psi: Array
+) -> AuxiliarySecond:
     """Derivative of W' in ψ, and second derivatives of l, r and W."""
-    bend, (value, r, w) = nb2_second(y, eta, psi)
+    bend, (value, r, w) = nb2_second(y, eta, psi, gammas(y, psi))
     weight = m[..., None, None]
     return m[..., None] * bend, (weight * value, weight * r, weight * w)
 
 
-def _slopes_at(psi: Array) -> Callable[[Array, Array, Array], tuple[Array, Array, Array]]:
-    known: list[Array] = []  # an outcome, and its sums of logarithms at this θ
-
-    def slopes(y: Array, eta: Array, m: Array) -> tuple[Array, Array, Array]:
-        if not known or known[0] is not y:
-            known[:] = y, nb2_gammas(y, psi)
-        kernel, r, w = nb2_slopes(y, eta, psi, known[1])
-        return m * kernel, m * r, m * w
-
-    return slopes
+def _slopes(
+    gammas: _Gammas, psi: Array, y: Array, eta: Array, m: Array
+) -> tuple[Array, Array, Array]:
+    kernel, r, w = nb2_slopes(y, eta, psi, gammas(y, psi))
+    return m * kernel, m * r, m * w
 
 
-def _at(family: Family, psi: Array) -> Family:
+def _at(family: Family, gammas: _Gammas, psi: Array) -> Family:
     return replace(
         family,
-        slopes=_slopes_at(psi),
+        slopes=partial(_slopes, gammas, psi),
         third=lambda y, eta, m: m * NB2.third(y, eta, psi),
         higher=lambda eta, w: nb2_higher(eta, w, psi),
         draw=lambda rng, eta, trials, sd: NB2.draw(rng, mean(eta), psi),
@@ -83,10 +96,11 @@ def negative_binomial(link: str = "log") -> Family:
     >>> float(family.variance(np.array([3.0]))[0])
     12.0
     """
+    gammas = _Gammas()
     ready = Family(
         name="negative_binomial",
         link=link,
-        slopes=_slopes_at(np.zeros((1, 1))),
+        slopes=partial(_slopes, gammas, np.zeros((1, 1))),
         third=lambda y, eta, m: m * NB2.third(y, eta, np.zeros((1, 1))),
         constant=log_factorials,
         inverse=mean,
@@ -94,10 +108,10 @@ def negative_binomial(link: str = "log") -> Family:
         start=lambda y, m: np.log(y + 0.5),
         check=check_counts,
         auxiliary=NB2.auxiliary,
-        auxiliary_slopes=auxiliary_slopes,
-        auxiliary_second=auxiliary_second,
+        auxiliary_slopes=partial(_auxiliary_slopes, gammas),
+        auxiliary_second=partial(_auxiliary_second, gammas),
         auxiliary_start=NB2.start,
         reported=reported_theta,
         sums_up=False,
     )
-    return replace(ready, at=lambda psi: _at(ready, psi))
+    return replace(ready, at=lambda psi: _at(ready, gammas, psi))
