@@ -10,6 +10,10 @@ own likelihood with sites as fixed effects otherwise). Then
 
 whose residual variance holds the differences between sites and the error of the α̂_j together
 (Thompson et al. 2022, BMC Med Res Methodol 22:222, call it the cluster-level analysis).
+
+An exposure of venues in sites is compared likewise between the venues of a site: their intercepts
+on the venue-level columns and a dummy of each site, t with V - J - p degrees of freedom. That needs
+5 women a venue; with the 2 or 3 visits of a woman an intercept is too coarse.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerstats.errors import ModelError
-from peerstats.inference.answer import method_of, t_row
+from peerstats.inference.answer import a_model, method_of, t_row
 from peerstats.inference.estimates import Estimate
 from peerstats.inference.fe_firth import within_fit
 from peerstats.inference.layout import Level
@@ -32,6 +36,7 @@ from peerstats.model.marginal.firth import site_log_odds
 from peerstats.model.marginal.shrinkage import spread_out
 
 Array = NDArray[np.float64]
+FEWEST = 5  # rows a venue, on average
 
 
 def intercepts(question: Question) -> Array:
@@ -68,19 +73,51 @@ def site_level(question: Question) -> tuple[list[int], Array]:
     return own, np.column_stack([np.zeros((top.count, 0)), *means])
 
 
+def _between_venues(question: Question, position: int) -> Estimate:
+    """Venues of the same site compared: their intercepts on venue-level columns and sites."""
+    at, family = question.kinds[position].level, question.fit.family
+    level, above = question.where.levels[at], question.where.levels[at - 1]
+    if (family.name, family.link) != ("binomial", "logit"):
+        raise ModelError(f"inside sites it is defined for yes/no outcomes, not {a_model(family)}")
+    if level is not question.where.levels[-1] or question.fit.nobs < FEWEST * level.count:
+        raise ModelError(f"it needs {FEWEST} rows a {level.noun}, with nothing nested in them")
+    design, X = clustered(question, level), question.fit.design.X
+    if any(kind.level > at for kind in question.kinds):
+        effects = within_fit(question, level).site_effects["intercept"]
+        alpha = effects.to_numpy(dtype=np.float64)
+    else:
+        alpha = site_log_odds(design)
+    alpha = spread_out(alpha, *_yes_and_total(design, level))
+    first = np.unique(level.codes, return_index=True)[1]
+    own = [k for k in range(X.shape[1]) if question.kinds[k].level == at]
+    sites = above.codes[first][:, None] == np.arange(above.count)
+    Z = np.column_stack([X[first][:, own], sites])
+    return _least_squares(question, position, (alpha, Z, own.index(position)))
+
+
 def _row(question: Question, position: int) -> Estimate:
     top = top_level(question)
+    if 0 < question.kinds[position].level < len(question.where.levels):
+        return _between_venues(question, position)
     if question.kinds[position].level > 0 or question.is_site_effect(position):
         raise ModelError(f"it varies inside a {top.noun}")
     own, Z = site_level(question)
     if question.fit.family.thresholds is not None:  # which stand for the intercept
         Z = np.column_stack([Z, np.ones(len(Z))])
-    df = len(Z) - int(np.linalg.matrix_rank(Z))
-    if df < 1:
+    if len(Z) - int(np.linalg.matrix_rank(Z)) < 1:
         raise ModelError(f"{top.count} {top.noun}s leave no degree of freedom")
     alpha = question.once("site intercepts", lambda: intercepts(question))
+    return _least_squares(question, position, (alpha, Z, own.index(position)))
+
+
+def _least_squares(question: Question, position: int, stage: tuple[Array, Array, int]) -> Estimate:
+    """Second stage: clusters' effects on their columns, one of them the coefficient's."""
+    alpha, Z, k = stage
+    df = len(Z) - int(np.linalg.matrix_rank(Z))
+    if df < 1:
+        raise ModelError("the clusters leave no degree of freedom")
     gamma = np.linalg.lstsq(Z, alpha, rcond=None)[0]
-    residual, k = alpha - Z @ gamma, own.index(position)
+    residual = alpha - Z @ gamma
     variance = float(residual @ residual) / df * float(np.linalg.pinv(Z.T @ Z)[k, k])
     return t_row(question, position, float(gamma[k]), math.sqrt(variance), float(df))
 

@@ -101,6 +101,20 @@ def test_nested_venues_give_the_df_of_their_own_level(make_study):
     assert "comparison within venues" in estimates.row("x").method
 
 
+def test_a_venue_level_exposure_is_compared_between_the_venues_of_a_site(make_study):
+    data = make_study(6, 40, effect=0.8)
+    data["indoor"] = data["venue_id"].str[-1].isin(["0", "1"]).astype(int)
+    data["x"] = np.tile([0, 1, 1, 0, 1, 0, 0, 1], 30)
+    row = infer(fit("y ~ x + indoor + (1 | site_id/venue_id)", data), sites="site_id").row("indoor")
+    alpha = firth_logit("y ~ x", data, "venue_id").site_effects["intercept"]
+    venues = data.groupby("venue_id").first().assign(alpha=alpha)
+    plain = fit("alpha ~ indoor + site_id", venues, family="gaussian")
+    # Both are larger by the same factor, which undoes what Firth's penalty takes.
+    assert row.statistic == pytest.approx(plain.params["indoor"] / plain.bse["indoor"])
+    assert row.df == 24 - 6 - 1
+    assert 1.0 < row.estimate / plain.params["indoor"] < 1.5
+
+
 def test_few_sites_of_a_gaussian_outcome_are_fixed_effects_and_have_an_exact_t(make_study):
     data = make_study(3, 20)
     row = infer(fit("score ~ x + (1 | site_id)", data, family="gaussian")).row("x")
