@@ -38,7 +38,7 @@ from peerstats.results.model_numbers import (
 from peerstats.results.model_records import record_of
 from peerstats.results.number import Number, address
 from peerstats.results.results import FitRecord
-from peerstats.results.terms import TermRows, empty_cells, prepared, term_rows
+from peerstats.results.terms import TermRows, empty_cells, prepared, term_rows, with_sites
 
 OR_REPORT = 'To have the report say so instead, give the model if_not_estimable = "report".'
 
@@ -172,6 +172,8 @@ def _prepare(request: ModelRequest, sample: Sample, sites: str | None) -> _Case:
         term_rows(text, complete, fields, exposure=text == request.exposure, reason=reason)
         for text, reason in terms
     )
+    if sites:
+        rows = tuple(with_sites(one, complete, complete[sites]) for one in rows)
     return _Case(
         request=request,
         frame=complete,

@@ -257,6 +257,18 @@ def test_three_sites_print_the_interval_only_of_a_site_level_exposure(women):
     assert dict(answer.block.inference)["country"].startswith("no test: with 3 sites and 1 df")
 
 
+@pytest.mark.parametrize(("sites", "by_site"), [(4, True), (16, False)])
+def test_a_comparison_of_few_sites_stands_on_the_women_of_a_site(women, sites, by_site):
+    """The interval of 4 sites gives back how many had the outcome at each."""
+    frame = women(sites, 40)
+    asked = request(exposure="country", if_not_estimable="report")
+    numbers = model_results(asked, sample_of(frame), sites="site_id").numbers
+    yes, women_of = frame.groupby("site_id").y.sum(), frame.groupby("site_id").size()
+    smallest = min(yes.min(), (women_of - yes).min())
+    assert (numbers["m1.country.MEX.low"].basis == smallest) == by_site
+    assert numbers["m1.age.low"].basis > smallest
+
+
 def test_three_sites_print_no_variance(women):
     answer = model_results(request(), sample_of(women(3, 60)), sites="site_id")
     assert "m1.site_id.groups" in answer.numbers
