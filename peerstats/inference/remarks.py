@@ -156,6 +156,11 @@ def _few_sites(question: Question, position: int, top: Level, row: Estimate) -> 
     kind, noun = question.kinds[position], top.noun
     if question.is_site_effect(position):
         return
+    if row.method and not row.reason and _stands_on_one(question, position, top):
+        yield (
+            f"It stands on one {noun}: without that {noun} there would be no estimate, so nothing "
+            f"tells what is due to it from whatever else is special about that {noun}."
+        )
     if kind.only_one:
         yield f"It varies inside a single {noun} only, whose women alone are compared."
     fixed = not top.random and question.models(0)
@@ -172,6 +177,23 @@ def _few_sites(question: Question, position: int, top: Level, row: Estimate) -> 
             f"It is constant within every {noun}, and with {top.count} {noun}s its interval may "
             "be too narrow."
         )
+
+
+def _stands_on_one(question: Question, position: int, top: Level) -> bool:
+    """Whether a coefficient of few clusters has no estimate once one of them is left out.
+
+    A country with one site is such a one. Its column is then made of the other columns of sites,
+    so it adds nothing to their rank.
+    """
+    if question.kinds[position].level > 0 or top.count >= FEW_FOR_SITE_LEVEL:
+        return False
+    X = question.fit.design.X[np.unique(top.codes, return_index=True)[1]]
+    own = [k for k in range(X.shape[1]) if question.kinds[k].level == 0 and k != position]
+    others = np.column_stack([np.ones(top.count), X[:, own]])
+    Z = np.column_stack([others, X[:, position]])
+    left = (np.arange(top.count) != j for j in range(top.count))
+    rank = np.linalg.matrix_rank
+    return any(int(rank(Z[rows])) == int(rank(others[rows])) for rows in left)
 
 
 def at_zero(fit: Fit, factor: str) -> bool:
