@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from peerstats.errors import DataError, ModelError
 from peerstats.inference.estimates import Estimate
 from peerstats.inference.method import Method, Question
@@ -31,6 +33,8 @@ def method_of(name: str, words: str, answer: Callable[[Question, int], Estimate]
                 row = answer(question, position)
             except (ModelError, DataError) as problem:
                 return as_reason(str(problem))
+            except np.linalg.LinAlgError:
+                return "its computation came upon a singular matrix"
             return row if row.method else replace(row, method=words)
 
         return question.once(f"{name} {position}", make)

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerstats.inference.layout import Layout, Level
+from peerstats.model.columns import COLLINEAR
+from peerstats.model.marginal.within import centre
 
 Variation = Literal["within", "clustered", "constant"]
 
@@ -134,6 +136,27 @@ def between_share(column: NDArray[np.float64], level: Level) -> float:
     msb, msw = between / (groups - 1), within / (total - groups)
     n0 = (total - float((sizes**2).sum()) / total) / (groups - 1)
     return max(0.0, (msb - msw) / (msb + (n0 - 1.0) * msw))
+
+
+def inseparable(X: NDArray[np.float64], found: tuple[Kind, ...], where: Layout) -> frozenset[int]:
+    """Return the columns that inside the clusters they vary in are combinations of others.
+
+    With z of sites, x and x + z vary inside sites, and alike: what tells them apart is z, so their
+    coefficients are learnt from sites, however many women differ in both.
+    """
+    columns: set[int] = set()
+    for at, level in enumerate(where.levels):
+        inside = [k for k, kind in enumerate(found) if kind.level > at]
+        if len(inside) < 2:
+            continue
+        centred = centre(np.asarray(X, dtype=float)[:, inside], level.codes)
+        length = np.sqrt((centred**2).sum(axis=0))
+        if np.linalg.eigvalsh(centred.T @ centred / np.outer(length, length))[0] > 1e-6:
+            continue  # clearly apart; else digits matter
+        _, sizes, axes = np.linalg.svd(np.linalg.qr(centred / length, mode="r"))
+        null = axes[np.count_nonzero(sizes > COLLINEAR) :]
+        columns.update(inside[k] for k in np.flatnonzero((np.abs(null) > 1e-6).any(axis=0)))
+    return frozenset(columns)
 
 
 def between_within_df(found: tuple[Kind, ...], where: Layout) -> tuple[float, ...]:

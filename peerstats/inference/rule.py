@@ -51,7 +51,7 @@ import numpy as np
 
 from peerstats.errors import UsageError, did_you_mean
 from peerstats.inference.estimates import NONE, Estimate, Estimates, as_frame
-from peerstats.inference.kind import Kind, in_words, kinds
+from peerstats.inference.kind import Kind, in_words, inseparable, kinds
 from peerstats.inference.layout import Layout, Level, layout, random_slopes
 from peerstats.inference.method import Question
 from peerstats.inference.methods import METHODS
@@ -197,6 +197,11 @@ def refusal(question: Question, position: int) -> str | None:
     The sentence has no capital and no full stop, so that the coefficient's label can precede it.
     """
     kind, where = question.kinds[position], question.where
+    if position in _inseparable(question):
+        return (
+            f"inside every {where.levels[kind.level - 1].noun} it is a combination of other "
+            "covariates, so women there cannot tell them apart: leave one out"
+        )
     if kind.learnt_at == len(where.levels) or question.is_site_effect(position):
         return None
     level = where.levels[kind.learnt_at]
@@ -210,6 +215,15 @@ def refusal(question: Question, position: int) -> str | None:
             f"add (1 | {level.name}) to test a {level.noun}-level exposure"
         )
     return None
+
+
+def _inseparable(question: Question) -> frozenset[int]:
+    def make() -> frozenset[int]:
+        columns = len(question.fit.design.columns)  # thresholds have kinds beyond these
+        return inseparable(question.fit.design.X, question.kinds[:columns], question.where)
+
+    found: frozenset[int] = question.once("inseparable", make)
+    return found
 
 
 def _too_few(level: Level, where: Layout, df: float, what: str) -> str:

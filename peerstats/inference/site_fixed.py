@@ -25,10 +25,12 @@ from peerstats.inference.lrt import ratio_of, ratio_row, reached
 from peerstats.inference.method import Question
 from peerstats.inference.pooled import top_level
 from peerstats.inference.ratio import Ratio
-from peerstats.model.columns import Column
+from peerstats.model.columns import Column, check_columns
+from peerstats.model.design import Design
 from peerstats.model.engines.problem import make_problem
-from peerstats.model.families import find_family
+from peerstats.model.families import Family, find_family
 from peerstats.model.fit import Fit
+from peerstats.model.marginal.within import centre
 from peerstats.model.penalty import CANONICAL, penalised_start, prior_of
 from peerstats.model.refit import refit, take_rows, with_solution
 
@@ -65,6 +67,8 @@ def _with_fixed_sites(question: Question, silent: NDArray[np.bool_]) -> Fit:
     kept = [k for k in kept if not question.is_site_effect(k)]
     used = np.flatnonzero(~silent[top.codes])
     present, codes = np.unique(top.codes[used], return_inverse=True)
+    inside = centre(design.X[used][:, kept], codes)
+    check_columns(inside, tuple(design.columns[k] for k in kept))
     dummies = (codes[:, None] == np.arange(len(present))).astype(np.float64)
     start = 1 if fit.family.thresholds is not None else 0  # thresholds are an intercept already
     sites = [
@@ -85,7 +89,23 @@ def _with_fixed_sites(question: Question, silent: NDArray[np.bool_]) -> Fit:
         X=np.column_stack([base.X[:, kept], dummies[:, start:]]),
         columns=(*(design.columns[k] for k in kept), *sites[start:]),
     )
-    return replace(fit, formula=formula, design=design, method="laplace", nodes=1, penalty=())
+    design, family = _levels_left(design, fit.family)
+    return replace(
+        fit, formula=formula, family=family, design=design, method="laplace", nodes=1, penalty=()
+    )
+
+
+def _levels_left(design: Design, family: Family) -> tuple[Design, Family]:
+    """Without the ordered answers that nobody gives any more: they have no threshold."""
+    if family.name not in ORDERED:
+        return design, family
+    left, y = np.unique(design.y, return_inverse=True)
+    if len(left) < 2 or len(left) == len(design.levels):
+        return design, family
+    levels = tuple(design.levels[int(k)] for k in left)
+    make = find_family(family.name, family.link).for_outcome
+    found = family if make is None else make(levels)
+    return replace(design, y=y.astype(np.float64), levels=levels), found
 
 
 def _of_sites(question: Question, group: str) -> bool:

@@ -258,3 +258,34 @@ def test_counts_that_vary_more_than_poisson_counts_are_told():
     assert told("uneven ~ x + (1 | site)")
     assert not told("even ~ x + (1 | site)")
     assert not told("uneven ~ x + (1 | site) + (1 | row)")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "family"), [("y", "binomial"), ("score", "gaussian"), ("count", "poisson")]
+)
+def test_what_only_sites_can_tell_apart_is_not_tested_by_women(make_study, outcome, family):
+    # x and x + country differ alike inside sites: the second one's coefficient is the country's.
+    data = make_study(3, 40, effect=0.8)
+    data["both"] = data["x"] + (data["country"] == "GTM")
+    data["count"] = data["y"] * (1 + np.arange(len(data)) % 3)
+    fitted = fit(f"{outcome} ~ x + both + venue_type + (1 | site_id)", data, family)
+    for rule in ("default", "wald_z", "lrt", "gee_cr2"):
+        found = infer(fitted, rule=rule)
+        for term in ("x", "both"):
+            row = found.row(term)
+            assert np.isnan([row.p_value, row.conf_low, row.statistic]).all()
+            assert row.reason.startswith("inside every site it is a combination of other")
+        assert 0 <= found.row("venue_type[T.street]").p_value <= 1
+
+
+def test_a_category_that_one_silent_site_alone_has_leaves_with_it(make_study):
+    data = make_study(5, 60)
+    rng = np.random.default_rng(5)
+    data["answer"] = np.clip(np.round(1.6 + 0.4 * data["x"] + rng.normal(size=len(data))), 1, 3)
+    data.loc[data["site_id"] == "s0", "answer"] = 0  # nobody else says 0
+    others = data[data["site_id"] != "s0"]
+    formula = "answer ~ x + (1 | site_id)"
+    ours = infer(fit(formula, data, "cumulative_logit"), rule="site_fixed").row("x")
+    theirs = infer(fit(formula, others, "cumulative_logit"), rule="site_fixed").row("x")
+    assert ours.estimate == pytest.approx(theirs.estimate, abs=1e-6)
+    assert ours.statistic == pytest.approx(theirs.statistic, abs=1e-5)
