@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 
 FAINT = 3e-6  # sd over mean below which standard errors lose digits
 SURELY_INSIDE = 12.0  # |η| of a fit without separation; beyond it the programs are solved
+SURELY_INSIDE_OF = {"probit": 4.4, "cloglog": 2.5}  # links that reach the same risks sooner
 
 
 def check_outcome(design: Design, family: Family) -> None:
@@ -197,7 +198,8 @@ def _separated(ready: Prepared) -> str | None:
     # Large counts are no sign of separation, only means near zero are.
     extreme = -eta if problem.family.outcome == "number" else np.abs(eta)
     extreme = np.abs(eta) if ready.family.has_trials else extreme
-    if plain.found and extreme.max() < SURELY_INSIDE:
+    inside = SURELY_INSIDE_OF.get(ready.family.link, SURELY_INSIDE)
+    if plain.found and extreme.max() < inside:
         return None
     endless = separating_columns(problem, ready.design.columns, ready.design.levels)
     if not endless:

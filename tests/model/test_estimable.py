@@ -189,6 +189,12 @@ def test_wrongly_coded_data_are_refused_without_their_values(case: str) -> None:
     assert not any(value in str(caught.value) for value in ("-9", "'yes'", "w4"))
 
 
+def test_ordered_levels_are_sent_to_the_model_for_them() -> None:
+    levels = pd.Categorical.from_codes([0, 1, 2] * 80, ["no", "some", "much"], ordered=True)
+    with pytest.raises(DataError, match='3 ordered levels .* family = "cumulative_logit"'):
+        fit("y ~ x", change(y=lambda d: levels))
+
+
 def test_counts_and_trials_are_checked() -> None:
     with pytest.raises(DataError, match="must be counts"):
         fit("count ~ x", change(count=lambda d: d["count"] - 5), "poisson")
@@ -239,6 +245,16 @@ def test_large_but_ordinary_effects_are_not_taken_for_separation() -> None:
     model = fit("y ~ x", data)
     assert model.converged
     assert 4 < model.params["x"] < 9
+
+
+@pytest.mark.parametrize("link", ["probit", "cloglog"])
+def test_separation_is_seen_where_a_link_reaches_certainty_early(link: str) -> None:
+    # IRLS has stopped at |η| = 6 or so, where a probit's risk is 1 - 1e-9.
+    rng = np.random.default_rng(6)
+    data = pd.DataFrame({"rare": np.repeat([0, 1], [116, 4]), "y": rng.binomial(1, 0.6, 120)})
+    data.loc[data["rare"] == 1, "y"] = 1
+    with pytest.raises(ModelError, match="'rare' predicts it perfectly"):
+        fit("y ~ rare", data, link=link)
 
 
 def test_observation_level_effect_of_a_count_is_allowed() -> None:
