@@ -15,6 +15,7 @@ from peerstats.disclosure.rules.columns import merge_columns
 from peerstats.disclosure.rules.counts import recompute_percentages, round_counts
 from peerstats.disclosure.rules.fits import protect_fits
 from peerstats.disclosure.rules.levels import merge_levels
+from peerstats.disclosure.rules.margins import protect_margins
 from peerstats.disclosure.rules.measurements import protect_measurements
 from peerstats.disclosure.rules.missing import balance_missing
 from peerstats.disclosure.rules.models import protect_models
@@ -36,6 +37,7 @@ RULES: Mapping[str, Rule] = {
     "samples": protect_samples,
     "modes": protect_modes,
     "checks": protect_checks,
+    "margins": protect_margins,
     "statistics": protect_statistics,
     "counts": round_counts,
     "missing": balance_missing,
