@@ -103,12 +103,21 @@ def _inference(results: Results, block: ModelBlock) -> Cell:
         return ()
     each = "; ".join(f"{method} ({listed(names)})" for method, names in methods.items())
     words = next(iter(methods)) if len(methods) == 1 else each
-    also = ""
-    if block.also:
-        also = f"Shown beside it: {block.also.name}, because {as_reason(block.also.reason)}. "
+    also = _asked_for(results, block)
     found = (address(at, f.key, "variance") for at in _places(block) for f in block.factors)
     variances = VARIANCES if any_has(results, *found) else ""
-    return (f"Intervals ({LEVEL}) and tests: {sentence(words)} {also}{variances}",)
+    return (f"Estimates, intervals ({LEVEL}) and tests: {sentence(words)} {also}{variances}",)
+
+
+def _asked_for(results: Results, block: ModelBlock) -> str:
+    """The method that the analysis file names beside the rule's, and whether it has an answer."""
+    if block.also is None:
+        return ""
+    words = f"{block.also.name}, because {as_reason(block.also.reason)}"
+    at = f"{block.key}."
+    if any(key.startswith(at) and key.endswith(".also.low") for key in results.numbers):
+        return f"Shown beside it: {words}. "
+    return f"Asked for, but without an answer in this model: {words}. "
 
 
 def _places(block: ModelBlock) -> tuple[str, str]:

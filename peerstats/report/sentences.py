@@ -133,8 +133,10 @@ def variation_sentences(results: Results, block: ModelBlock) -> Iterator[Cell]:
 def _variation(results: Results, block: ModelBlock, factor: Item, at: tuple[str, str]) -> Cell:
     adjusted, null = at
     word = lower_first(factor.label)
-    out: Cell = (f"The between-{word} variance was ",)
-    out = (*out, *interval(results, f"{adjusted}.variance"))
+    if not results.has(f"{adjusted}.variance"):
+        alone = interval(results, f"{null}.variance")
+        return (f"The between-{word} variance in the model without covariates was ", *alone, ".")
+    out: Cell = (f"The between-{word} variance was ", *interval(results, f"{adjusted}.variance"))
     more: list[Cell] = []
     if results.has(f"{adjusted}.icc"):
         more.append(("intraclass correlation ", *number(results, f"{adjusted}.icc")))
@@ -153,8 +155,16 @@ def _variation(results: Results, block: ModelBlock, factor: Item, at: tuple[str,
 
 def cautions(results: Results, block: ModelBlock) -> tuple[Cell, ...]:
     """How far this model can be trusted: what the marks say, each sentence once, and few events."""
-    said = (m.sentence for m in block.marks if m.sort not in NO_ANSWER)
-    told: tuple[Cell, ...] = tuple((sentence(text),) for text in dict.fromkeys(said))
+    about: dict[str, list[Mark]] = {}
+    for mark in block.marks:
+        if mark.sort not in NO_ANSWER:
+            about.setdefault(mark.sentence, []).append(mark)
+    told: tuple[Cell, ...] = tuple(
+        (f"In univariable models: {lower_first(sentence(text))}",)
+        if all(mark.sort == "singular" and _crude_only(block, mark) for mark in marks)
+        else (sentence(text),)
+        for text, marks in about.items()
+    )
     few = _few_events(results, block)
     return (*told, few) if few else told
 

@@ -14,7 +14,7 @@ from peerstats.report.sentences import (
     variation_sentences,
 )
 from peerstats.report.words import REGRESSIONS
-from peerstats.results.blocks import Mark
+from peerstats.results.blocks import Also, Mark
 from peerstats.results.text import plain
 
 
@@ -92,6 +92,37 @@ def test_variation(study):
     (sentence,) = said(study, variation_sentences(study, study.blocks["m1"]))
     assert sentence.startswith("The between-venue variance was 0.284 (0.091 to 0.880), intraclass")
     assert sentence.endswith("; without covariates the variance was 0.412 (0.160 to 1.060).")
+
+
+def test_no_variation_is_told_of_an_adjusted_model_without_numbers(study):
+    gone = "m1.venue.variance"
+    assert study.has(gone)
+    numbers = {at: one for at, one in study.numbers.items() if at != gone}
+    block = study.blocks["m1"]
+    (sentence,) = said(
+        study, variation_sentences(dataclasses.replace(study, numbers=numbers), block)
+    )
+    expected = "The between-venue variance in the model without covariates was 0.412 (0.160 to "
+    assert sentence.startswith(expected)
+    assert "–" not in sentence
+
+
+def test_a_variance_at_zero_of_a_univariable_model_is_told_of_it(study):
+    zero = "The between-venue variance is estimated at zero."
+    crude = Mark(where="m1.crude.age", sort="singular", sentence=zero)
+    alone = dataclasses.replace(study.blocks["m1"], marks=(crude,))
+    words = "In univariable models: the between-venue variance is estimated at zero."
+    assert said(study, cautions(study, alone))[0] == words
+    both = dataclasses.replace(alone, marks=(crude, dataclasses.replace(crude, where="m1")))
+    assert said(study, cautions(study, both))[0] == zero
+
+
+def test_a_method_asked_for_without_an_answer_is_not_said_to_be_shown(study):
+    block = dataclasses.replace(
+        study.blocks["m1"], also=Also(name="t test", reason="the protocol names it", methods=())
+    )
+    (text,) = said(study, [model_paragraph(study, block)])
+    assert "Asked for, but without an answer in this model: t test, because the protocol" in text
 
 
 def test_questions_without_an_answer_and_cautions(study):
