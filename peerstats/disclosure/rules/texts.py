@@ -31,7 +31,7 @@ from peerstats.results.blocks import (
 from peerstats.results.formats import WITHHELD
 
 _THINGS = (
-    "sites?|groups?|clusters?|districts?|towns?|levels?|nodes?|points?|iterations?|parameters?"
+    "sites?|venues?|groups?|clusters?|districts?|towns?|levels?|nodes?|points?|iterations?|parameters?"
     "|coefficients?|decimals?|covariates?|terms?|models?|fits?"
 )
 _WOMEN = (

@@ -20,6 +20,10 @@ from peerstats.results.blocks import (
         ("4 women answered; n = 31.", "[c] women answered; n = [c]."),
         ("The 95% interval of 1,234 answers.", "The 95% interval of [c] answers."),
         ("100 % of events are in one level.", "[c] % of events are in one level."),
+        (
+            "With 14 venues nothing is told of 14 women.",
+            "With 14 venues nothing is told of [c] women.",
+        ),
         ("HIV-1 and m1 are names; 25 nodes.", None),
         ("with 3 sites and 1 df it cannot be tested", None),
         ("with 28 df", "with [c] df"),
