@@ -114,6 +114,13 @@ class Resampling:
     start: Start | None = None
 
 
+def _check(rng: object, size: int) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise UsageError("rng must be a random generator: bootstrap(np.random.default_rng(1)).")
+    if size < 1:
+        raise UsageError("size must be 1 or more.")
+
+
 def bootstrap(
     fit: Fit, rng: np.random.Generator, size: int, how: Resampling, jobs: int
 ) -> Bootstrap:
@@ -132,8 +139,7 @@ def bootstrap(
     ['Intercept', 'sd(site Intercept)', 'sd(Residual)']
     """
     check_choice("kind", how.kind, KINDS)
-    if size < 1:
-        raise UsageError("size must be 1 or more.")
+    _check(rng, size)
     if how.kind == "parametric":
         check_likelihood(fit, "parametric bootstrap")
     whole = bare(one_row_each(fit))

@@ -51,6 +51,13 @@ def _values(node: Node, used: Found, *, finite: bool = True) -> Array:
 
 
 def _read_number(formula: Formula, used: Found) -> Outcome:
+    if isinstance(formula.response, Name):
+        kind = find_column(used, formula.response.name).dtype
+        if isinstance(kind, pd.CategoricalDtype) and kind.ordered and len(kind.categories) > 2:
+            raise DataError(
+                f"Outcome '{formula.outcome}' has {len(kind.categories)} ordered levels where this "
+                'family needs numbers; use family = "cumulative_logit", or code it as numbers.'
+            )
     y = _values(formula.response, used)
     if formula.failures is None:
         return Outcome(y=y)

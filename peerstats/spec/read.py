@@ -116,6 +116,9 @@ def describe(
         case "model_type" | "dict_type":
             keys = ", ".join(f"{name} = …" for name in _fields_around((*loc, ""), top))
             message = f"this must be a table {{{keys}}}"
+        case "string_pattern_mismatch":
+            allowed = "lower-case letters without accents, digits and _, beginning with a letter"
+            message = f"'{loc[-1]}' is '{fault['input']}' but must be a short name: {allowed}"
         case "value_error":
             message = str(fault["ctx"]["error"])
         case _:

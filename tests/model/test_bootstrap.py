@@ -85,6 +85,8 @@ def test_choices_are_checked(herds, public_data):
         herds.bootstrap(rng, 2, "clusters")
     with pytest.raises(UsageError, match="Unknown group 'her'"):
         herds.bootstrap(rng, 2, "cluster", "her")
+    with pytest.raises(UsageError, match=r"random generator: bootstrap\(np.random.default_rng"):
+        herds.bootstrap(30)
     with pytest.raises(UsageError, match="size must be 1"):
         herds.bootstrap(rng, 0)
     plain = fit("cbind(incidence, noninc) ~ period", public_data("cbpp"))

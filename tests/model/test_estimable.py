@@ -191,7 +191,7 @@ def test_wrongly_coded_data_are_refused_without_their_values(case: str) -> None:
 
 def test_ordered_levels_are_sent_to_the_model_for_them() -> None:
     levels = pd.Categorical.from_codes([0, 1, 2] * 80, ["no", "some", "much"], ordered=True)
-    with pytest.raises(DataError, match='3 ordered levels .* family = "cumulative_logit"'):
+    with pytest.raises(DataError, match=r'3 ordered levels .* family = "cumulative_logit"'):
         fit("y ~ x", change(y=lambda d: levels))
 
 

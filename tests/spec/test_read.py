@@ -33,7 +33,7 @@ def test_a_minimal_file_is_sound(tmp_path):
         ("unit = 'woman'\n", 4, "must be 'participants' or 'visits'"),
         ("participants = 'a.csv'\n", 2, "found synthetic and participants"),
         ("[[models]]\nkey = 'm'\noutcome = 'x'\n", 4, "'exposure' is missing"),
-        ("[[models]]\nkey = 'M 1'\noutcome = 'x'\nexposure = 'z'\n", 5, "match pattern"),
+        ("[[models]]\nkey = 'M 1'\noutcome = 'x'\nexposure = 'z'\n", 5, "without accents"),
         (
             "[[models]]\nkey = 'm'\noutcome = 'x'\nexposure = 'z'\n"
             "covariates = [\n  {term = 'age'},\n]\n",
