@@ -58,7 +58,8 @@ def linearity(checked: Checked) -> tuple[LinearityBlock, dict[str, Number]]:
         position = _column(checked, rows)
         if position is None:
             continue
-        shape = _shape(checked, position)
+        # A measurement of few values or of sites stands on several cells of women.
+        shape = _shape(checked, position) if len(rows.cells) == 1 else None
         if shape is None:
             left_out.append(rows.term.label)
             continue
@@ -100,7 +101,7 @@ def _column(checked: Checked, rows: TermRows) -> int | None:
     names = checked.fit.design.names
     plain = rows.factors == 1 and rows.term.variable in rows.variables
     single = [level.key for level in rows.term.levels] == [""]
-    if not (plain and single and len(rows.cells) == 1 and rows.term.levels[0].term in names):
+    if not (plain and single and rows.term.levels[0].term in names):
         return None
     products = [t.variables for t in checked.terms if t.product]
     in_product = any(rows.term.variable in variables for variables in products)
