@@ -24,7 +24,10 @@ FEW_FOR_SITE_LEVEL = 30
 # Methods whose standard error is as good as the between-site variance, by how their words begin.
 BY_VARIANCE = ("Wald", "likelihood ratio test")
 # Words of those whose estimate is that within sites.
-WITHIN = ("comparison within", "with sites as fixed", "mean of the sites' own", "exact conditional")
+WITHIN = (
+    *("comparison within", "with sites as fixed", "mean of the sites' own", "exact conditional"),
+    "two stages",  # of venues, whose second stage has a dummy of each site
+)
 SPARSE = 10  # women with the rarer outcome for each coefficient
 AT_ZERO = 1e-4  # standard deviation, in units of the residual one, that counts as zero (as in lme4)
 

@@ -13,6 +13,7 @@ from peerstats.results.formats import MISSING, fixed
 HEADS = ("coverage %", "type I error %", "power %", "bias", "no interval %", "replicates")
 WIDTHS = (13, 14, 13, 15, 13, 10)
 STUB = 40
+TOO_COARSE = 0.025  # Monte-Carlo standard error of a type I error that tells nothing of its level
 NOTE = (
     "In brackets: Monte-Carlo standard errors. Nominal: coverage 95, type I error 5. Power and "
     "bias are at the fitted estimate; bias is on the link's scale, against what each method "
@@ -64,6 +65,15 @@ def _with_error(value: float, error: float, digits: int) -> str:
     return f"{fixed(value, digits)} ({fixed(error, digits)})"
 
 
+def verdict(row: AuditRow) -> str:
+    """What the type I error of the report's method says, which few replicates may leave open."""
+    if row.misleads:
+        return "more than the 5% it promises"
+    if row.type1_error > TOO_COARSE:
+        return "too few simulated studies to tell from 5%: take more --seconds"
+    return "as it should (5%)"
+
+
 def reading(one: Audited) -> Iterator[str]:
     """Say in words what the audit shows of the exposure: who keeps the level, who would mislead."""
     if one.audit is None:
@@ -90,10 +100,10 @@ def _read(rows: Sequence[AuditRow], where: str) -> Iterator[str]:
             if row.reason:
                 yield f"{where}: this report gives no test ({row.reason})."
             elif not math.isnan(row.type1):
-                verdict = "more than the 5% it promises" if row.misleads else "as it should (5%)"
+                level = verdict(row)
                 yield (
                     f"{where}: without an association, {name} would have found one in "
-                    f"{_rate(row.type1, row.type1_error)} of such studies, {verdict}; it finds one "
+                    f"{_rate(row.type1, row.type1_error)} of such studies, {level}; it finds one "
                     f"of the size estimated here in {_rate(row.power, row.power_error)}."
                 )
         elif row.misleads and row.type1 - 2 * row.type1_error > 0.05:

@@ -43,3 +43,17 @@ def test_a_reference_that_one_site_has_touches_every_level(women):
     data = women(["a", "b", "b", "c", "c", "c"])
     assert on_one_site(data, "z[T.b]")
     assert on_one_site(data, "z[T.c]")
+
+
+def test_venues_compared_by_two_stages_are_those_of_the_same_site():
+    rng = np.random.default_rng(5)
+    venue = np.repeat(np.arange(20), 12)
+    site = venue // 4
+    street = (rng.random(20) < 0.2 + 0.15 * (np.arange(20) // 4))[venue].astype(float)
+    data = {"site": site, "venue": venue, "street": street, "y": rng.integers(0, 2, len(venue))}
+    fitted = fit("y ~ street + (1 | site/venue)", data, family="binomial")
+    found = infer(fitted, rule="two_stage")
+    assert found.row("street").method.startswith("two stages")
+    told = [r.sentence for r in found.remarks if r.about == "street"]
+    assert any("the estimate is that within sites" in sentence for sentence in told)
+    assert not any("mixes" in sentence for sentence in told)
