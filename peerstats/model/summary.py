@@ -49,7 +49,7 @@ def _facts(fit: Fit) -> list[tuple[str, str]]:
         _likelihood(fit),
         ("Converged", "yes" if fit.converged else "NO"),
     ]
-    own = fit.auxiliary
+    own = fit.auxiliary.drop(fit.params.index, errors="ignore")  # thresholds are coefficients
     if len(own) and not np.isnan(own.to_numpy()).all():
         facts.append(("Family's own", ", ".join(f"{k} = {v:.4g}" for k, v in own.items())))
     if fit.convergence.singular:

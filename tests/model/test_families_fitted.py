@@ -252,3 +252,11 @@ def test_a_zero_part_that_is_impossible_at_one_level_says_so() -> None:
     )
     assert not model.converged
     assert "In some rows the part 'zero'" in model.messages[0]
+
+
+def test_a_summary_shows_thresholds_once_and_other_own_parameters(made: pd.DataFrame) -> None:
+    ordered = str(fit("level ~ x", made, "cumulative_logit").summary())
+    assert "1|2" in ordered
+    assert "Family's own" not in ordered
+    counts = made.assign(count=np.random.default_rng(2).negative_binomial(2, 0.3, len(made)))
+    assert "theta" in str(fit("count ~ x", counts, "negative_binomial").summary())
