@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 from peerstats.errors import UsageError, did_you_mean
 from peerstats.model.convergence import Convergence
 from peerstats.model.design import Design, Weights, build_design
-from peerstats.model.engines import Choices, Engine, choose_engine
+from peerstats.model.engines import Choices, Engine, choose_engine, run_engine
 from peerstats.model.engines.fixed import prepare
 from peerstats.model.estimable import check_estimable, check_outcome
 from peerstats.model.families import Family, find_family
@@ -114,7 +114,7 @@ def _fit_design(
     with _one_thread():
         ready = with_penalty(prepare(design, family), penalty)
         check_estimable(ready)
-        solution = reported(ready, engine.fit(ready, choices))
+        solution = reported(ready, run_engine(engine, ready, choices))
     solution = explain_limits(solution, design, family)
     quadrature = engine.name == "glmm" and choices.method == "agq" and choices.nodes > 1
     names = {"ols": "ols", "glm": "irls", "ml": "ml", "lmm": "reml" if choices.reml else "ml"}

@@ -107,7 +107,7 @@ def block_covariances(design: Design, solution: Solution) -> list[Array]:
     if not solution.correlations:
         return [np.diag(sds**2) for sds in parts]
     return [
-        np.outer(sds, sds) * correlation
+        np.outer(sds, sds) * np.nan_to_num(correlation)  # none with an effect that does not vary
         for sds, correlation in zip(parts, solution.correlations, strict=True)
     ]
 

@@ -31,7 +31,7 @@ def refit(fit: Fit, design: Design, *, reml: bool | None = None) -> Solution:
     `reml` overrides the criterion of a gaussian model. Raises ModelError for data that cannot
     answer (a resample may be separated); `convergence` says whether a maximum was reached.
     """
-    from peerstats.model.engines import Choices, choose_engine
+    from peerstats.model.engines import Choices, choose_engine, run_engine
     from peerstats.model.engines.fixed import prepare
     from peerstats.model.estimable import check_estimable
     from peerstats.model.penalty import reported, with_penalty
@@ -43,7 +43,7 @@ def refit(fit: Fit, design: Design, *, reml: bool | None = None) -> Solution:
     with pools().limit(limits=1):
         ready = with_penalty(prepare(design, fit.family), fit.penalty)
         check_estimable(ready)
-        return reported(ready, engine.fit(ready, choices))
+        return reported(ready, run_engine(engine, ready, choices))
 
 
 @cache

@@ -91,3 +91,13 @@ def test_times_reported_in_overlapping_intervals_cannot_be_drawn():
     model = fit("cbind(low, high) ~ x + (1 | site)", data, "interval_censored")
     with pytest.raises(ModelError, match="overlap or leave gaps"):
         model.simulate(np.random.default_rng(1))
+
+
+def test_slopes_that_do_not_vary_are_drawn_as_zero():
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(
+        {"x": [0, 0, 1, 1] * 12, "y": [0, 1, 0, 1] * 12, "g": np.repeat(range(6), 8)}
+    )
+    flat = fit("y ~ x + (x | g)", data)
+    assert flat.varcorr["sd"].max() < 1e-4
+    assert np.isfinite(flat.simulate(rng, 3).to_numpy(dtype=float)).all()

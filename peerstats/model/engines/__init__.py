@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from peerstats.errors import ModelError
 from peerstats.model.convergence import Solution
 from peerstats.model.engines.fixed import Prepared
@@ -104,6 +106,17 @@ ENGINES: Mapping[str, Engine] = {
 }
 
 
+def run_engine(engine: Engine, ready: Prepared, choices: Choices) -> Solution:
+    """Return what an engine finds; ModelError where its matrices cannot be inverted."""
+    try:
+        return engine.fit(ready, choices)
+    except np.linalg.LinAlgError:
+        raise ModelError(
+            "The likelihood's curvature is singular, so no maximum was found: the data say too "
+            "little for so many coefficients and variances. Simplify the model."
+        ) from None
+
+
 def choose_engine(formula: Formula, family: Family, choices: Choices) -> Engine:
     """Return the engine that fits this model, or raise ModelError with the reason none can."""
     reasons = {}
@@ -115,4 +128,4 @@ def choose_engine(formula: Formula, family: Family, choices: Choices) -> Engine:
     raise ModelError(reasons["lmm" if family.name == "gaussian" else "glmm"])
 
 
-__all__ = ["ENGINES", "Choices", "Engine", "Prepared", "choose_engine"]
+__all__ = ["ENGINES", "Choices", "Engine", "Prepared", "choose_engine", "run_engine"]

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from peerstats.errors import ModelError
 from peerstats.model.design import build_design
-from peerstats.model.engines import ENGINES, Choices, choose_engine
+from peerstats.model.engines import ENGINES, Choices, Engine, choose_engine, run_engine
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import prepare
 from peerstats.model.engines.glmm import fit_glmm
@@ -207,3 +208,12 @@ def test_start_value_does_not_decide() -> None:
         second = fit_glmm(ready, 1)
     assert first.loglik == pytest.approx(second.loglik, abs=1e-8)
     np.testing.assert_allclose(first.beta, second.beta, atol=1e-6)
+
+
+def test_a_singular_matrix_on_the_way_is_no_crash():
+    def breaks(ready, choices):
+        raise np.linalg.LinAlgError("Matrix is not positive definite")
+
+    broken = Engine(name="broken", refuses=lambda *_: None, fit=breaks)
+    with pytest.raises(ModelError, match="curvature is singular"):
+        run_engine(broken, None, Choices())
