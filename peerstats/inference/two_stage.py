@@ -33,10 +33,12 @@ from peerstats.inference.pooled import clustered, top_level
 from peerstats.inference.site_fixed import site_effects
 from peerstats.model.design import Design
 from peerstats.model.marginal.firth import site_log_odds
-from peerstats.model.marginal.shrinkage import spread_out
+from peerstats.model.marginal.shrinkage import drawn_in, spread_out
 
 Array = NDArray[np.float64]
 FEWEST = 5  # rows a venue, on average
+TESTED = 3  # df from which there is a p-value
+DRAWN = 0.3  # standard errors; a test at 5 % that is off by as much has 6 %
 
 
 def intercepts(question: Question) -> Array:
@@ -119,7 +121,34 @@ def _least_squares(question: Question, position: int, stage: tuple[Array, Array,
     gamma = np.linalg.lstsq(Z, alpha, rcond=None)[0]
     residual = alpha - Z @ gamma
     variance = float(residual @ residual) / df * float(np.linalg.pinv(Z.T @ Z)[k, k])
+    if df >= TESTED:
+        _check_sizes(question, position, stage, math.sqrt(variance))
     return t_row(question, position, float(gamma[k]), math.sqrt(variance), float(df))
+
+
+def _check_sizes(
+    question: Question, position: int, stage: tuple[Array, Array, int], error: float
+) -> None:
+    """ModelError where clusters' sizes alone would make a difference, all risks being equal.
+
+    Firth's α̂ of a small cluster with a rare outcome is nearer to 0 than α. It cancels between
+    clusters of one size, and does not where the exposed ones are smaller.
+    """
+    family, design = question.fit.family, question.fit.design
+    binary = (family.name, family.link) == ("binomial", "logit")
+    if not binary or not design.columns[position].variables:
+        return
+    _, Z, k = stage
+    level = question.where.levels[question.kinds[position].level]
+    yes, total = _yes_and_total(design, level)
+    if total.max() == total.min():
+        return
+    drawn = spread_out(drawn_in(yes, total), yes, total)
+    if abs(float(np.linalg.lstsq(Z, drawn, rcond=None)[0][k])) > DRAWN * error:
+        raise ModelError(
+            f"the {level.noun}s it compares differ in size, and the smaller have too few women for "
+            "so rare an outcome to have effects of their own"
+        )
 
 
 TWO_STAGE = method_of(

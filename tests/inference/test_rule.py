@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -289,3 +290,17 @@ def test_a_category_that_one_silent_site_alone_has_leaves_with_it(make_study):
     theirs = infer(fit(formula, others, "cumulative_logit"), rule="site_fixed").row("x")
     assert ours.estimate == pytest.approx(theirs.estimate, abs=1e-6)
     assert ours.statistic == pytest.approx(theirs.statistic, abs=1e-5)
+
+
+def test_small_sites_with_a_rare_outcome_are_not_compared_with_large_ones_in_two_stages():
+    # No site differs: Firth's intercepts of 5 women say log odds of -2, those of 60 say -3.
+    rng = np.random.default_rng(7)
+    site = np.repeat(np.arange(12), np.where(np.arange(12) % 2, 5, 60))
+    y = rng.binomial(1, 0.05, len(site))
+    data = pd.DataFrame({"y": y, "small": site % 2, "site": site})
+    found = infer(fit("y ~ small + (1 | site)", data)).row("small")
+    assert found.method.startswith("Wald t test of the penalised mixed model")
+    assert found.p_value > 0.05
+    asked = infer(fit("y ~ small + (1 | site)", data), rule="two_stage").row("small")
+    assert asked.reason.startswith("the sites it compares differ in size")
+    assert np.isnan(asked.p_value)

@@ -27,10 +27,28 @@ def slope(n: int, p: float) -> float:
     >>> round(slope(10, 0.15), 2), round(slope(100, 0.5), 3)
     (0.87, 1.0)
     """
+    y, chance, alpha = _outcomes(n, p)
+    return float(chance * (y - n * p) @ alpha)
+
+
+def _outcomes(n: int, p: float) -> tuple[Array, Array, Array]:
+    """Every y, its probability and its α̂."""
     y = np.arange(n + 1.0)
     chance = special.gammaln(n + 1.0) - special.gammaln(y + 1.0) - special.gammaln(n - y + 1.0)
     chance += special.xlogy(y, p) + special.xlog1py(n - y, -p)
-    return float(np.exp(chance) * (y - n * p) @ np.log((y + 0.5) / (n - y + 0.5)))
+    return y, np.exp(chance), np.log((y + 0.5) / (n - y + 0.5))
+
+
+def drawn_in(yes: Array, total: Array) -> Array:
+    """Return the mean of each site's α̂ (J,) were the risk that of all women together at each.
+
+    >>> drawn_in(np.array([0.0, 3.0]), np.array([5.0, 55.0])).round(2)  # logit of 3/60 is -2.94
+    array([-2.09, -2.94])
+    """
+    p = float(yes.sum() / total.sum())
+    sizes, place = np.unique(np.round(total).astype(np.intp), return_inverse=True)
+    parts = (_outcomes(int(n), p) for n in sizes)
+    return np.array([float(chance @ alpha) for _, chance, alpha in parts])[place]
 
 
 def spread_out(alpha: Array, yes: Array, total: Array) -> Array:
