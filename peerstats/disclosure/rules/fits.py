@@ -17,7 +17,7 @@ from dataclasses import replace
 from peerstats.disclosure.draft import Draft, with_numbers
 from peerstats.disclosure.policy import Policy
 from peerstats.disclosure.rules.models import of_women
-from peerstats.disclosure.rules.texts import told
+from peerstats.disclosure.rules.texts import REMARK, told
 from peerstats.results import FitRecord, Number, address
 from peerstats.results.blocks import Block, ModelBlock
 
@@ -70,7 +70,7 @@ def protected(fit: FitRecord, policy: Policy) -> FitRecord:
         min_eigenvalue=one_digit(fit.min_eigenvalue),
         loglik=math.nan,
         dropped=dropped,
-        messages=tuple(told(message) for message in fit.messages),
+        messages=tuple(text for text in map(told, fit.messages) if text != REMARK),
     )
 
 

@@ -9,7 +9,8 @@ known number, so method names lose them.
 
 A sentence can give a group away without a number: "no woman in Mexico × formal", "varies inside a
 single site only". Why a model was not estimable is therefore not said, and a sentence with such
-words is replaced as a whole.
+words is left out of a model: of what a model says only "varies inside a single site only" has them,
+so that a line in its place would say just that. Elsewhere it is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ _TELLING = re.compile(
     r"|all (?:yes|no)|one (?:woman|row|person)|(?:all|every) (?:woman|women|rows?))\b",
     re.IGNORECASE,
 )
-_DF = re.compile(r" \((?!\d df)[\d.,]+ df\)")
+# Those of what is constant within sites or venues count these; any others lead to the women.
+_DF = re.compile(r" \((?!\d df\), for what is constant within)[\d.,]+ df\)")
 UNDECLARED = "Columns that are not in the codebook were not read."
 NOT_ESTIMABLE = "Not estimable from these data."
 REMARK = "A remark about this row is withheld, because of small numbers."
@@ -91,8 +93,8 @@ def masked_counts(sentence: str) -> str:
 def plain_method(words: str) -> str:
     """Return the name of a method without degrees of freedom and numbers.
 
-    >>> plain_method("Wald t with between-within degrees of freedom (317.0 df)")
-    'Wald t with between-within degrees of freedom'
+    >>> plain_method("t test of least squares with sites as fixed effects (9 df)")
+    't test of least squares with sites as fixed effects'
     """
     return masked(_DF.sub("", words))
 
@@ -112,7 +114,7 @@ def _masked_block(block: Block) -> Block:
         )
         return replace(block, variables=variables, remarks=tuple(map(masked, block.remarks)))
     if isinstance(block, ModelBlock):
-        marks = tuple(dict.fromkeys(map(_mark, block.marks)))
+        marks = tuple(m for m in dict.fromkeys(map(_mark, block.marks)) if m.sentence != REMARK)
         also = block.also and replace(block.also, methods=_methods(block.also.methods))
         return replace(block, marks=marks, inference=_methods(block.inference), also=also)
     if isinstance(block, QualityBlock):

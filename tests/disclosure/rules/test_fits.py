@@ -12,8 +12,7 @@ def test_a_record_of_a_fit_holds_no_fingerprint(model):
     assert fit.dropped == (("other", 3),)
     assert math.isnan(fit.loglik)
     assert (fit.gradient, fit.min_eigenvalue) == (0.0001, 3.0)
-    assert "one row" not in " ".join(fit.messages)
-    assert fit.messages[1] == "A second start was used."
+    assert fit.messages == ("A second start was used.",)
     assert fit.groups == (("site", 7),)
     assert fit.formula == "y ~ x + age + (1 | site)"
 

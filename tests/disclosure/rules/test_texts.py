@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
 from peerstats.disclosure import policy, release
-from peerstats.disclosure.rules.texts import REMARK, masked, masked_counts, told
+from peerstats.disclosure.rules.texts import REMARK, masked, masked_counts, plain_method, told
 from peerstats.results.blocks import (
     BaselineBlock,
     BaselineVariable,
     Group,
     Item,
+    Mark,
     QualityBlock,
     QualityRow,
     ReliabilityBlock,
@@ -105,3 +108,30 @@ def test_headings_that_nobody_declared_are_not_repeated(of_numbers):
     block = QualityBlock(key="q", title="Quality", rows=(row,), rules_run=3, notes=())
     released = release(of_numbers(blocks=[block]), policy("standard"))
     assert "maria" not in repr(released.blocks["q"])
+
+
+@pytest.mark.parametrize(
+    ("words", "safe"),
+    [
+        ("t test with sites as fixed effects (9 df), for what varies within sites", False),
+        ("t test with sites as fixed effects (13.5 df)", False),
+        ("two stages, t test (6 df), for what is constant within sites", True),
+        ("two stages, t test (28 df), for what is constant within sites", False),
+    ],
+)
+def test_degrees_of_freedom_that_count_women_are_left_out(words, safe):
+    """N = 9 + J + p, also where few are left."""
+    assert ("df" in plain_method(words)) == safe
+
+
+def test_nothing_stands_in_the_place_of_what_a_model_must_not_say(model):
+    """A line there says that the covariate varies inside one site."""
+    results = model(((60, 20), (60, 30)))
+    block = replace(results.blocks["m1"], terms=results.blocks["m1"].terms[:1])
+    sentence = "X: it varies inside a single site only, whose women alone are compared."
+    marks = (Mark(where="m1.x", sort="warning", sentence=sentence),)
+    told_of = [
+        release(replace(results, blocks={"m1": replace(block, marks=m)}), policy("standard"))
+        for m in ((), marks)
+    ]
+    assert told_of[0].blocks == told_of[1].blocks
