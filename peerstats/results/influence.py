@@ -80,6 +80,8 @@ def _without(checked: Checked, rows: Rows, term: Term) -> list[Estimate]:
     fit, kept = checked.fit, np.flatnonzero(~rows)
     try:
         design = take_rows(fit.design, kept)
+        if np.linalg.matrix_rank(design.X) < design.X.shape[1]:
+            return []  # what varied in this group only is a constant without it
         design = replace(design, rows=np.arange(len(kept)), n_start=len(kept))
         solution = refit(fit, design)
         if not solution.convergence.converged:

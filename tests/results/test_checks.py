@@ -169,6 +169,13 @@ def test_influence_is_the_rule_on_the_other_sites(model, data):
     assert numbers["c.s3.1.or"].basis == min(cells)
 
 
+def test_without_the_one_site_that_differs_inside_there_is_no_estimate(data):
+    alone = data.assign(x=data["x"].where(data["site_id"] == "s7", 0))
+    _, numbers = influence(checked(alone))
+    assert "c.s3.1.or" in numbers
+    assert "c.s7.1.or" not in numbers
+
+
 def test_influence_refuses_what_no_page_holds(data):
     many = data.assign(site_id=[f"s{k % 50}" for k in range(len(data))])
     with pytest.raises(ModelError, match="no page holds"):
