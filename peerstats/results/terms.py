@@ -28,7 +28,7 @@ from peerstats.results.blocks import Term, TermLevel
 
 Rows = NDArray[np.bool_]
 # Sites below which what compares them gives back their counts. From the interval of a site-level
-# exposure and rounded counts, every small cell of 3 or 4 sites of 20 women followed in 39 of 43.
+# exposure and rounded counts, 39 of 43 small cells of 3 or 4 sites of 20 women followed.
 # The limit itself is a judgement: 5 and more sites were not attacked.
 FEW_SITES = 12
 _YES, _NO = "1", "0"

@@ -4,9 +4,9 @@ Firth's estimate within sites follows from each site's women, how many of them h
 and how many the outcome, and from one number more, how many have both. Rounded counts by site leave
 few values to each, so that an estimate with its interval and the sizes of 3 sites of 15 to 25 women
 gave back every cell of Table 1 by site that was printed as 3: 12 of 12 with exact totals, 3 of 3
-with rounded ones, and still 8 of 12 from ratios of two digits. Without counts by site every number of
-women is possible in each, which was not attacked. So the outcome and the covariates of a model that shows any estimate
-are shown for everybody only where a site has a small cell of them.
+with rounded ones, and still 8 of 12 from ratios of two digits. Without counts by site every number
+of women is possible in each, which was not attacked. So the outcome and the covariates of a model
+that shows any estimate are shown for everybody only where a site has a small cell of them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from peerstats.disclosure.table_one import baseline, baselines, groups_of, witho
 from peerstats.results import address
 from peerstats.results.blocks import BaselineVariable, ModelBlock
 
-# Attacks were run on 3 sites only. The number of tables that share their rounded counts grows as its
-# power; that 8 sites have enough of them to hide in is a judgement.
+# Attacks were run on 3 sites only. More sites have more tables with the same rounded counts; that 8
+# have enough of them to hide in is a judgement.
 FEW_SITES = 8
 
 
