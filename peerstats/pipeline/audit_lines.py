@@ -32,6 +32,8 @@ def audit_lines(one: Audited) -> Iterator[str]:
         yield f"  Truth: {scenario.words}"
         yield "  " + "  ".join([" " * STUB, *map(str.rjust, HEADS, WIDTHS)])
         rows = [row for row in one.audit.rows if row.scenario == scenario.key]
+        if not rows:
+            yield "  Nothing was simulated in the time given: take more --seconds."
         for term in dict.fromkeys(row.term for row in rows):
             yield f"  {one.label(term)}"
             yield from (_line(row) for row in rows if row.term == term)

@@ -1,7 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 
 from peerstats.inference.audit.rows import AuditRow
-from peerstats.pipeline.audit_lines import verdict
+from peerstats.pipeline.audit_lines import audit_lines, verdict
 
 
 @pytest.mark.parametrize(
@@ -16,3 +18,15 @@ def test_a_level_is_called_kept_only_where_it_could_be_seen(rate, error, words):
     who = {"term": "x", "scenario": "fitted", "method": "chosen", "replicates": 20}
     row = AuditRow(**who, type1=rate, type1_error=error)
     assert verdict(row).startswith(words)
+
+
+def test_a_truth_that_time_did_not_reach_is_told():
+    truth = SimpleNamespace(key="fitted", words="as fitted")
+    block = SimpleNamespace(terms=())
+    one = SimpleNamespace(
+        section=SimpleNamespace(key="m1"),
+        title="Support",
+        audit=SimpleNamespace(scenarios=(truth,), rows=()),
+        answer=SimpleNamespace(block=block),
+    )
+    assert "  Nothing was simulated in the time given: take more --seconds." in audit_lines(one)
