@@ -164,7 +164,7 @@ def _few_sites(question: Question, position: int, top: Level, row: Estimate) -> 
             f"It stands on one {noun}: without that {noun} there would be no estimate, so nothing "
             f"tells what is due to it from whatever else is special about that {noun}."
         )
-    if kind.only_one:
+    if kind.only_one and any(words in row.method for words in WITHIN):
         yield f"It varies inside a single {noun} only, whose women alone are compared."
     fixed = not top.random and question.models(0)
     if not row.method.startswith(BY_VARIANCE):

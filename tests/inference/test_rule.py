@@ -304,3 +304,12 @@ def test_small_sites_with_a_rare_outcome_are_not_compared_with_large_ones_in_two
     asked = infer(fit("y ~ small + (1 | site)", data), rule="two_stage").row("small")
     assert asked.reason.startswith("the sites it compares differ in size")
     assert np.isnan(asked.p_value)
+
+
+def test_women_of_a_single_site_are_said_to_be_compared_only_where_they_are(make_study):
+    data = make_study(4, 30)
+    data["one"] = data["x"] * (data["site_id"] == "s1")
+    fitted = fit("y ~ one + (1 | site_id)", data)
+    told = {r: str(infer(fitted, rule=r).remarks) for r in ("fe_firth", "wald_z")}
+    assert "whose women alone are compared" in told["fe_firth"]
+    assert "whose women alone are compared" not in told["wald_z"]
