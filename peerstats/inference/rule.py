@@ -30,8 +30,10 @@ wide. Sites as fixed effects have an exact t.
 Negative binomial counts of few women have their dispersion underestimated, often at zero; Pearson's
 within sites is not, so their rate ratios are compared by quasi-likelihood.
 
-"wald" is Wald's t with between-within degrees of freedom where the model has random effects;
-without sites it is z, or t with N - p degrees of freedom for gaussian outcomes.
+"wald" is Wald's t with between-within degrees of freedom where the model has random effects; it is
+no way out below 12 sites, or below 30 for what is constant inside them: if no other method answers
+there, the coefficient is refused. Without sites it is z, or t with N - p degrees of freedom for
+gaussian outcomes.
 
 Two refusals hold for every method. Fewer than 3 degrees of freedom for what is learnt from sites
 (or venues): no p-value. With 3 sites a test that holds its level has next to no power, and tests
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from peerstats.model.fit import Fit
 
 LEAST_DF = 3  # below this a cluster-level coefficient has no p-value
+SITES_FOR_WALD = 12  # below this Wald's test is not taken for what varies within sites
 MANY_SITES = 30  # from here on a mixed model's site-level test beats two stages
 
 
@@ -133,15 +136,30 @@ def row_of(question: Question, position: int, rule: str = "default") -> Estimate
     reason = refusal(question, position)
     if reason is not None:
         return _without_test(question, position, reason)
+    reasons = []
     for name in names:
         reason = METHODS[name].why_not(question, position)
         if reason is None:
             return METHODS[name].estimate(question, position)
-    return _bare(question, position, str(reason))
+        reasons.append(reason)
+    # That a method is for other outcomes says nothing of these data.
+    telling = [reason for reason in reasons if not reason.startswith("it is defined for")]
+    return _bare(question, position, (telling or reasons)[0])
 
 
 def candidates(question: Question, position: int) -> tuple[str, ...]:
-    """Names of the methods that suit a coefficient which is not refused, best first."""
+    """Names of the methods that suit a coefficient which is not refused, best first.
+
+    Wald's tests are no way out where sites are too few for them: there they reject true nulls.
+    """
+    names, levels = _by_kind(question, position), question.where.levels
+    enough = MANY_SITES if question.kinds[position].level == 0 else SITES_FOR_WALD
+    if names[0].startswith("wald") or levels[0].count >= enough:
+        return names
+    return tuple(name for name in names if not name.startswith("wald"))
+
+
+def _by_kind(question: Question, position: int) -> tuple[str, ...]:
     kind, where, family = question.kinds[position], question.where, question.fit.family
     if not where.levels or not question.models(0) or question.is_site_effect(position):
         return ("wald_t" if family.has_dispersion else "wald_z",)
