@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from peerstats.errors import ModelError
+from peerstats.errors import ModelError, shortened
 from peerstats.model.convergence import Solution
 from peerstats.model.design import Design
 from peerstats.model.families import Family
@@ -21,6 +21,7 @@ IN_SOME_ROWS = (
     "In some rows the part '{name}' runs to its end, so that its estimates have no finite value: "
     "leave out or merge what it depends on."
 )
+ENDLESS = 100.0  # standard error, on a log or logit scale, of a column's widest contrast
 FAR = 11.0  # e^11: the simpler family's log-likelihood is the same to a few decimals
 
 # Auxiliary predictor -> the sign of its far end, and what is there.
@@ -57,7 +58,7 @@ def explain_limits(solution: Solution, design: Design, family: Family) -> Soluti
     is looked at row by row.
     """
     if solution.convergence.converged:
-        return solution
+        return _with_endless(solution, design, family)
     if family.has_trials and family.link == "log" and not np.isfinite(solution.loglik):
         raise ModelError(
             "With a log link some risks would have to exceed 1, so the likelihood has no maximum: "
@@ -74,6 +75,32 @@ def explain_limits(solution: Solution, design: Design, family: Family) -> Soluti
             reasons.append(words if every else IN_SOME_ROWS.format(name=name))
     messages = (*reasons, *solution.convergence.messages)
     return replace(solution, convergence=replace(solution.convergence, messages=messages))
+
+
+def _with_endless(solution: Solution, design: Design, family: Family) -> Solution:
+    """Return a converged solution; not converged where a coefficient has no finite estimate.
+
+    Separation is looked for before fitting in the outcome as a whole. The counts above zero of a
+    hurdle model can be separated on their own: the likelihood is then flat to the machine far out.
+    """
+    p = len(solution.beta)
+    if family.has_dispersion or not p:
+        return solution
+    errors = np.sqrt(np.abs(np.diag(solution.covariance)[:p]))
+    span = np.ptp(design.X, axis=0)
+    reach = errors * np.where(span > 0, span, 1.0)
+    endless = [
+        column.name for column, far in zip(design.columns, reach, strict=True) if far > ENDLESS
+    ]
+    if not endless:
+        return solution
+    message = (
+        f"{shortened([repr(name) for name in endless])} has no finite estimate: the likelihood grows "
+        "without end. Do not use it; leave the variable out, merge levels, or take another family."
+    )
+    convergence = solution.convergence
+    messages = (message, *convergence.messages)
+    return replace(solution, convergence=replace(convergence, converged=False, messages=messages))
 
 
 def check_likelihood(fit: Fit, what: str) -> None:

@@ -210,3 +210,15 @@ def test_the_page_and_the_ledger_name_what_there_is() -> None:
     deviations = source.partition("DEVIATIONS")[2].partition("}\n\n")[0]
     for case in re.findall(r'"\w+:(\w+)"', deviations):
         assert case in ledger
+
+
+@pytest.mark.parametrize("family", ["hurdle_poisson", "hurdle_negative_binomial"])
+def test_counts_above_zero_that_are_separated_have_no_finite_estimate(family: str) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 2, 160)
+    y = rng.poisson(1.2, 160)
+    y[(x == 1) & (y > 1)] = 1  # with x no count is above 1: the truncated mean is 0
+    data = {"y": y, "x": x, "site": np.repeat(np.arange(8), 20)}
+    found = fit("y ~ x + (1 | site)", data, family=family)
+    assert not found.converged
+    assert found.messages[0].startswith("'x' has no finite estimate")
