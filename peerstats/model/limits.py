@@ -95,8 +95,9 @@ def _with_endless(solution: Solution, design: Design, family: Family) -> Solutio
     if not endless:
         return solution
     message = (
-        f"{shortened([repr(name) for name in endless])} has no finite estimate: the likelihood grows "
-        "without end. Do not use it; leave the variable out, merge levels, or take another family."
+        f"{shortened([repr(name) for name in endless])} has no finite estimate: the likelihood "
+        "grows without end. Do not use it; leave the variable out, merge levels, or take another "
+        "family."
     )
     convergence = solution.convergence
     messages = (message, *convergence.messages)
