@@ -6,7 +6,7 @@ and the family decide the method. The first of a row's methods that applies is t
     learnt from                     sites     methods
     women inside sites              any       fe_firth (yes/no, logit), site_fixed, penalised_lrt,
                                               wald
-      negative binomial counts      any       quasi_likelihood, site_fixed
+      counts                        any       quasi_likelihood, site_fixed, penalised_lrt
     venues inside sites             any       two_stage (yes/no), site_fixed, penalised_lrt, wald
     sites (constant inside them)    < 30      two_stage, penalised_wald, wald
                                     >= 30     penalised_wald, two_stage, wald
@@ -27,8 +27,9 @@ between them is often estimated at zero, where it has nothing to work with and w
 women instead of sites; with 5, and still with 12 where sites hardly differ, its intervals are too
 wide. Sites as fixed effects have an exact t.
 
-Negative binomial counts of few women have their dispersion underestimated, often at zero; Pearson's
-within sites is not, so their rate ratios are compared by quasi-likelihood.
+Counts mostly vary more than Poisson counts, and negative binomial counts of few women have their
+dispersion underestimated, often at zero; Pearson's within sites is not, so rate ratios are compared
+by quasi-likelihood.
 
 "wald" is Wald's t with between-within degrees of freedom where the model has random effects; it is
 no way out below 12 sites, or below 30 for what is constant inside them: if no other method answers
@@ -57,8 +58,8 @@ from peerstats.inference.kind import Kind, in_words, inseparable, kinds
 from peerstats.inference.layout import Layout, Level, layout, random_slopes
 from peerstats.inference.method import Question
 from peerstats.inference.methods import METHODS
+from peerstats.inference.quasi_likelihood import FAMILIES as COUNTS
 from peerstats.inference.remarks import remarks
-from peerstats.inference.site_fixed import OVERDISPERSED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,8 +171,8 @@ def _by_kind(question: Question, position: int) -> tuple[str, ...]:
     if kind.slope is not None:
         return ("site_slopes", "wald_between_within")
     if kind.level > 0:
-        if family.name in OVERDISPERSED:
-            return ("quasi_likelihood", "site_fixed")
+        if family.name in COUNTS:
+            return ("quasi_likelihood", "site_fixed", "penalised_lrt")
         first = "fe_firth" if kind.level == len(where.levels) else "two_stage"
         return (first, "site_fixed", "penalised_lrt", "wald_between_within", "wald_z")
     if where.levels[0].count >= MANY_SITES:
