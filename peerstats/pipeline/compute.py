@@ -16,7 +16,6 @@ from peerstats.data.synthetic import generate
 from peerstats.errors import DataError, PeerstatsError, Problem
 from peerstats.model.fit import Fit
 from peerstats.model.formula import parse_formula
-from peerstats.pipeline.audited import reported_audit
 from peerstats.pipeline.checking import CHECKS, check_model
 from peerstats.pipeline.names import model_formula, outcome_variable
 from peerstats.pipeline.plan import Plan
@@ -234,6 +233,9 @@ def _answer(analysis: Analysis, section: ModelSection, ground: Ground) -> Answer
     blocks: dict[str, Block] = {section.key: answer.block}
     numbers = dict(answer.numbers)
     if analysis.report.audit:
+        # Simulation brings scipy.stats and joblib along, which other reports need not wait for.
+        from peerstats.pipeline.audited import reported_audit
+
         audited = reported_audit(section, answer, analysis.seed)
         if audited is not None:
             blocks[audited[0].key] = audited[0]

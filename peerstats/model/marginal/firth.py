@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from peerstats.errors import DataError, ModelError
 from peerstats.model.convergence import Convergence, Solution
@@ -89,13 +89,13 @@ class FirthFit(Fitted):
 
     def _tail(self, statistic: Array) -> Array:
         if np.isinf(self.df):
-            return np.asarray(stats.chi2.sf(statistic, 1))
-        return np.asarray(stats.f.sf(statistic, 1, self.df))
+            return np.asarray(special.chdtrc(1, statistic))
+        return np.asarray(special.fdtrc(1, self.df, statistic))
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Profile penalised likelihood intervals; columns 0 and 1 as in statsmodels."""
         infinite = np.isinf(self.df)
-        most = stats.chi2.isf(alpha, 1) if infinite else stats.f.isf(alpha, 1, self.df)
+        most = special.chdtri(1, alpha) if infinite else special.fdtri(1, self.df, 1 - alpha)
         ends = [
             [limit(self.rows, self.best, k, side * float(np.sqrt(most))) for side in (-1, 1)]
             for k in range(len(self.params))
