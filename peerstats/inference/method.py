@@ -53,9 +53,9 @@ class Question:
         if kind.slope is not None and kind.slope < kind.level:
             return self.where.levels[kind.slope].count - 1.0
         level = kind.level + int(self.is_site_effect(position))
-        if kind.only_one:  # what other methods learn of it they learn between clusters
-            level = min(level, 0)
-        return between_within_df(self.kinds, self.where)[level]
+        # What varies inside one site only, methods that mix both learn between sites.
+        at = 0 if kind.only_one else level
+        return between_within_df(self.kinds, self.where)[at]
 
     def models(self, at: int) -> bool:
         """Whether the model has an effect, random or fixed, of the clusters of level `at`."""

@@ -59,7 +59,7 @@ from peerstats.inference.layout import Layout, Level, layout, random_slopes
 from peerstats.inference.method import Question
 from peerstats.inference.methods import METHODS
 from peerstats.inference.quasi_likelihood import FAMILIES as COUNTS
-from peerstats.inference.remarks import remarks
+from peerstats.inference.remarks import FEW_FOR_CLUSTERED, FEW_FOR_SITE_LEVEL, remarks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from peerstats.model.fit import Fit
 
 LEAST_DF = 3  # below this a cluster-level coefficient has no p-value
-SITES_FOR_WALD = 12  # below this Wald's test is not taken for what varies within sites
 MANY_SITES = 30  # from here on a mixed model's site-level test beats two stages
 
 
@@ -154,7 +153,8 @@ def candidates(question: Question, position: int) -> tuple[str, ...]:
     Wald's tests are no way out where sites are too few for them: there they reject true nulls.
     """
     names, levels = _by_kind(question, position), question.where.levels
-    enough = MANY_SITES if question.kinds[position].level == 0 else SITES_FOR_WALD
+    site_level = question.kinds[position].level == 0
+    enough = FEW_FOR_SITE_LEVEL if site_level else FEW_FOR_CLUSTERED
     if names[0].startswith("wald") or levels[0].count >= enough:
         return names
     return tuple(name for name in names if not name.startswith("wald"))
@@ -183,13 +183,8 @@ def _by_kind(question: Question, position: int) -> tuple[str, ...]:
 def _without_test(question: Question, position: int, reason: str) -> Estimate:
     """The row of a refused coefficient: its interval where it has an honest one, and no test."""
     kind = question.kinds[position]
-    name = (
-        "two_stage"
-        if kind.level == 0
-        else "site_slopes"
-        if kind.slope is not None
-        else "site_fixed"
-    )
+    name = "site_fixed" if kind.slope is None else "site_slopes"
+    name = "two_stage" if kind.level == 0 else name
     if METHODS[name].why_not(question, position) is not None:
         return _bare(question, position, reason)
     row = METHODS[name].estimate(question, position)
