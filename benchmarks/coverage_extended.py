@@ -44,12 +44,15 @@ def door_cases() -> list[Case]:
     """Cases fitted one by one."""
     counts = [(3, 10, 1.0), (3, 40, 0.2), (5, 10, 0.5), (8, 10, 1.0), (12, 10, 0.5)]
     wide = [(3, 10, 2.0), (3, 40, 1.0), (5, 10, 1.0), (12, 10, 2.0)]
+    wider = [(3, 10, 5.0), (5, 20, 2.0), (12, 10, 1.0)]
     iccs = [(J, 10, icc) for J, icc in product((3, 5, 8, 12, 30), (0.0, 0.05, 0.2))]
     nested = [(3, 4, 5, 0.15), (5, 4, 10, 0.05), (5, 8, 5, 0.15), (8, 8, 5, 0.05), (12, 8, 5, 0.15)]
     return [
         *(_count("Poisson counts", *at) for at in counts),
         *(_count("NB2 counts", *at) for at in wide),
         _count("NB2 counts as Poisson", 8, 40, 1.0),
+        *(_count("strongly overdispersed", *at) for at in wider),
+        *(_count("strongly overdispersed as Poisson", *at) for at in wider),
         *(
             Case(study="gaussian", sites=J, n=n, sd_site=(i / (1 - i)) ** 0.5, effect=MEAN)
             for J, n, i in iccs

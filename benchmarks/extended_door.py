@@ -30,7 +30,7 @@ from peerstats.model.fit import fit
 
 Array = NDArray[np.float64]
 RATIOS = {"site_fixed": site_ratio, "quasi_likelihood": quasi_ratio}
-SHAPE = 1.5  # of negative binomial counts: variance μ + μ²/1.5
+SHAPES = {"nb2": 1.5, "wide nb2": 0.3}  # negative binomial counts: variance μ + μ²/shape
 CUTS = (-1.0, 0.2, 1.4)  # of the latent outcome, on the logit scale
 ODDS, RATE, MEAN = math.log(2.0), math.log(1.5), 0.5
 VISITS = 3
@@ -56,6 +56,8 @@ STUDIES = {
     "Poisson counts": Study(family="poisson", drawn="poisson"),
     "NB2 counts": Study(family="negative_binomial", drawn="nb2"),
     "NB2 counts as Poisson": Study(family="poisson", drawn="nb2"),
+    "strongly overdispersed": Study(family="negative_binomial", drawn="wide nb2"),
+    "strongly overdispersed as Poisson": Study(family="poisson", drawn="wide nb2"),
     "ordinal": Study(family="cumulative_logit", drawn="ordinal"),
     "gaussian in venues": Study(
         family="gaussian", drawn="gaussian", random="(1 | site) + (1 | venue)", inner="venue"
@@ -96,8 +98,8 @@ def _outcome(drawn: str, level: float, eta: Array, rng: np.random.Generator) -> 
         start = math.log(level / (1.0 - level))
         return (rng.random(len(eta)) < expit(start + eta)) * 1.0
     mean = level * np.exp(eta)
-    if drawn == "nb2":
-        mean = mean * rng.gamma(SHAPE, 1.0 / SHAPE, len(eta))
+    if drawn in SHAPES:
+        mean = mean * rng.gamma(SHAPES[drawn], 1.0 / SHAPES[drawn], len(eta))
     return rng.poisson(mean).astype(np.float64)
 
 

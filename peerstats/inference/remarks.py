@@ -51,9 +51,9 @@ def _about_fit(question: Question) -> Iterator[Remark]:
         yield Remark(about=None, sort="warning", sentence=sentence)
     if overdispersed(question.fit):
         sentence = (
-            "The counts vary more than a Poisson model allows, so intervals by its likelihood are "
-            "too narrow; a random intercept of each row, or family='negative_binomial', takes that "
-            "variation up."
+            "The counts vary more than a Poisson model allows. Intervals by quasi-likelihood allow "
+            "for that, all others of this model are too narrow; a random intercept of each row, or "
+            "family='negative_binomial', takes that variation up."
         )
         yield Remark(about=None, sort="warning", sentence=sentence)
     rarer, coefficients = outcomes_and_coefficients(question)
