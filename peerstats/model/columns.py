@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from peerstats.errors import DataError, ModelError, shortened
 from peerstats.model.formula import Term, term_name
@@ -28,7 +29,12 @@ from peerstats.model.variables import Categories, Values
 # after projecting it on them; R's lm() and glm() take the same share. Centring comes first, so a
 # date in seconds since 1970 is far from it.
 COLLINEAR = 1e-7
+CLEARLY = 1e-3  # the same share, far above what rounding does to cross-products
+LARGEST = 1e100
 ROWS_AT_A_TIME = 30_000  # so that no second matrix of the size of X is made
+
+# Factors whose columns are multiplied, each with the contrast that codes its categories, if any.
+Product = tuple[tuple[str, NDArray[np.float64] | None], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,7 @@ class Recipe:
     """How X was made, so that new rows can be made the same way.
 
     `categories` maps each categorical factor to its levels, `references` to its reference level.
-    Without `intercept` factors are coded as if it were there, but its column is left out.
+    `products` says what is multiplied for which columns, in their order.
     """
 
     terms: tuple[Term, ...]
@@ -61,8 +67,7 @@ class Recipe:
     categories: Mapping[str, tuple[str, ...]]
     references: Mapping[str, str]
     memory: Mapping[Node, Any]
-    info: Any  # patsy's DesignInfo
-    intercept: bool = True
+    products: tuple[Product, ...]
 
 
 def make_matrix(
@@ -70,35 +75,35 @@ def make_matrix(
 ) -> tuple[NDArray[np.float64], Recipe]:
     """Return X (n, p) and the recipe it was made by.
 
-    Without `intercept` its column is left out after coding: ordinal models have thresholds for it.
+    Without `intercept` factors are coded as if it were there, but its column is left out: ordinal
+    models have thresholds for it.
 
     Raises DataError for values a term cannot use and ModelError for a category with one level.
     """
     if terms == ((),) and intercept:
         return np.ones((n, 1)), _constant()
     memory: Memory = {}
-    factors = dict.fromkeys(factor for term in terms for factor in term)
+    factors = tuple(dict.fromkeys(factor for term in terms for factor in term))
     data = {str(f): evaluate(f, columns, memory, learn=True) for f in factors}
     categories = _categories(data)
-    references = _references(tuple(factors), categories)
+    references = _references(factors, categories)
     kinds = tuple(
-        Kind(
-            factor=factor,
-            width=1 if isinstance(values, Categories) else values[:1].size,
-            levels=categories.get(name, ()),
-            reference=references.get(name, ""),
-        )
-        for factor, (name, values) in zip(factors, data.items(), strict=True)
+        Kind(1, categories[name], references[name])
+        if isinstance(values, Categories)
+        else Kind(values[:1].size)
+        for name, values in data.items()
     )
-    info, names = _coding(terms, kinds)
+    products, names = _coding(terms, kinds)
+    if not intercept:
+        products = tuple(product for product in products if product)
+        names = tuple(column for column in names if column.term != "Intercept")
     recipe = Recipe(
         terms=terms,
-        columns=names if intercept else tuple(c for c in names if c.term != "Intercept"),
+        columns=names,
         categories=MappingProxyType(categories),
         references=MappingProxyType(references),
         memory=MappingProxyType(memory),
-        info=info,
-        intercept=intercept,
+        products=products,
     )
     return _fill(recipe, data, n), recipe
 
@@ -106,7 +111,7 @@ def make_matrix(
 @cache
 def _constant() -> Recipe:
     """The recipe of a column of ones, as for random intercepts."""
-    info, names = _coding(((),), ())
+    products, names = _coding(((),), ())
     nothing: Mapping[Any, Any] = MappingProxyType({})
     return Recipe(
         terms=((),),
@@ -114,7 +119,7 @@ def _constant() -> Recipe:
         categories=nothing,
         references=nothing,
         memory=nothing,
-        info=info,
+        products=products,
     )
 
 
@@ -141,28 +146,29 @@ def _fill(recipe: Recipe, data: Mapping[str, Values], n: int) -> NDArray[np.floa
 
     patsy describes the coding but would code categories row by row in Python.
     """
-    made: list[NDArray[np.float64] | float] = []
-    for term, subterms in recipe.info.term_codings.items():
-        if not term.factors and not recipe.intercept:
-            continue
-        for subterm in subterms:
-            blocks = [_block(subterm, factor, data[factor.name()]) for factor in subterm.factors]
-            if not blocks:
-                made.append(1.0)
-            elif len(blocks) == 1:
-                made += list(blocks[0].T)
-            else:
-                for chosen in itertools.product(*(block.T for block in reversed(blocks))):
-                    made.append(reduce(np.multiply, reversed(chosen)))
-    X = np.empty((n, len(made)))
-    for k, column in enumerate(made):
-        X[:, k] = column
+    X = np.empty((n, len(recipe.columns)))
+    at = 0
+    for product in recipe.products:
+        blocks = [_block(data[name], contrast) for name, contrast in product]
+        if not blocks:
+            X[:, at] = 1.0
+            at += 1
+        elif len(blocks) == 1:
+            width = blocks[0].shape[1]
+            X[:, at : at + width] = blocks[0]
+            at += width
+        else:
+            for chosen in itertools.product(*(block.T for block in reversed(blocks))):
+                X[:, at] = reduce(np.multiply, reversed(chosen))
+                at += 1
     return X
 
 
-def _block(subterm: Any, factor: Any, values: Values) -> NDArray[np.float64]:
+def _block(values: Values, contrast: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """A factor's columns: (n, k)."""
     if isinstance(values, Categories):
-        return np.asarray(subterm.contrast_matrices[factor].matrix, dtype=np.float64)[values.codes]
+        assert contrast is not None  # noqa: S101 (a factor of categories is coded by one)
+        return contrast[values.codes]
     return values.reshape(len(values), -1)
 
 
@@ -189,42 +195,53 @@ def _references(
     return references
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(NamedTuple):
     """What the coding of a factor depends on: its numeric columns, or its levels."""
 
-    factor: Node
     width: int
-    levels: tuple[str, ...]
-    reference: str
+    levels: tuple[str, ...] = ()
+    reference: str = ""
 
 
 @lru_cache(maxsize=256)
-def _coding(terms: tuple[Term, ...], kinds: tuple[Kind, ...]) -> tuple[Any, tuple[Column, ...]]:
+def _coding(
+    terms: tuple[Term, ...], kinds: tuple[Kind, ...]
+) -> tuple[tuple[Product, ...], tuple[Column, ...]]:
     """How patsy codes the terms, which rests on the kinds of their factors and not on the rows."""
     from patsy.build import design_matrix_builders
     from patsy.desc import Term as PatsyTerm
     from patsy.eval import EvalEnvironment
 
-    known = {kind.factor: _factor(kind) for kind in kinds}
+    factors = tuple(dict.fromkeys(factor for term in terms for factor in term))
+    kind_of = dict(zip(factors, kinds, strict=True))
+    known = {factor: _factor(str(factor), kind) for factor, kind in kind_of.items()}
     patsy_terms = [PatsyTerm([known[f] for f in term]) for term in terms]
     # One row is enough for patsy to see which factors are numbers and which categories.
     glance = {
-        str(kind.factor): pd.Categorical([kind.levels[0]], categories=list(kind.levels))
+        str(factor): pd.Categorical([kind.levels[0]], categories=list(kind.levels))
         if kind.levels
         else np.zeros((1, kind.width))
-        for kind in kinds
+        for factor, kind in kind_of.items()
     }
     (info,) = design_matrix_builders([patsy_terms], lambda: iter([glance]), EvalEnvironment([]))
-    used = {str(k.factor): tuple(dict.fromkeys(names_in(k.factor))) for k in kinds}
-    return info, _name_columns(info, used)
+    used = {str(f): tuple(dict.fromkeys(names_in(f))) for f in factors}
+    subterms = itertools.chain.from_iterable(info.term_codings.values())
+    products = tuple(
+        tuple((f.name(), _contrast(subterm, f)) for f in subterm.factors) for subterm in subterms
+    )
+    return products, _name_columns(info, used)
 
 
-def _factor(kind: Kind) -> Any:
+def _contrast(subterm: Any, factor: Any) -> NDArray[np.float64] | None:
+    if factor not in subterm.contrast_matrices:
+        return None
+    return np.asarray(subterm.contrast_matrices[factor].matrix, dtype=np.float64)
+
+
+def _factor(name: str, kind: Kind) -> Any:
     from patsy.contrasts import Treatment
     from patsy.user_util import LookupFactor
 
-    name = str(kind.factor)
     if not kind.levels:
         return LookupFactor(name)
     contrast = Treatment(kind.reference)
@@ -268,13 +285,10 @@ def check_columns(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
     if not p:
         return
     low, high = X.min(axis=0), X.max(axis=0)
-    huge = [
-        c.name for c, *ends in zip(columns, low, high, strict=True) if max(map(abs, ends)) > 1e100
-    ]
-    if huge:
+    if max(high.max(), -low.min()) > LARGEST:
+        huge = [c.name for c, a, b in zip(columns, low, high, strict=True) if max(-a, b) > LARGEST]
         raise ModelError(f"{_quote(huge)} holds numbers above 1e100; rescale or correct it.")
-    flat = [c.name for c, same in zip(columns, low == high, strict=True)
-            if same and c.term != "Intercept"]  # fmt: skip
+    flat = [columns[k].name for k in np.flatnonzero(low == high) if columns[k].term != "Intercept"]
     if flat:
         raise ModelError(f"{_quote(flat)} is constant in the rows used; leave it out.")
     _check_rank(X, columns)
@@ -287,13 +301,15 @@ def _check_rank(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
     if columns[0].term == "Intercept":
         # Centring first: a date in days since 1970 is not collinear with the intercept.
         centre[1:] = (np.ones(n) @ X)[1:] / n
-    # R of the cross-product is cheap for many rows; the full QR confirms what looks suspicious.
+    # R of the cross-product is cheap for many rows and, where it is clearly not singular, as good;
+    # the full QR looks again at what is suspicious.
     gram = np.zeros((p, p))
     for start in range(0, n, ROWS_AT_A_TIME):
         part = X[start : start + ROWS_AT_A_TIME] - centre
         gram += part.T @ part
-    length = np.sqrt(np.diag(gram))
-    if np.linalg.eigvalsh(gram / np.outer(length, length))[0] > 1e-6:
+    length = np.sqrt(gram.diagonal())
+    factor, failed = lapack.dpotrf(gram / (length[:, None] * length))
+    if not failed and factor.diagonal().min() > CLEARLY:
         return
     scaled = (X - centre) / length
     triangle: NDArray[np.float64] = np.asarray(np.linalg.qr(scaled, mode="r"))

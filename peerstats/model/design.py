@@ -18,15 +18,15 @@ from peerstats.model.membership import read_membership
 from peerstats.model.outcome import read_outcome
 from peerstats.model.random_columns import RandomColumns, read_blocks
 from peerstats.model.transforms import Memory, evaluate
-from peerstats.model.tree import Node, names_in
 from peerstats.model.variables import (
     Categories,
     Found,
     Values,
+    Variable,
     as_categories,
     as_frame,
     as_numbers,
-    find_column,
+    find_variable,
     missing,
     read_values,
 )
@@ -121,48 +121,59 @@ def build_design(
     (['Intercept', 'x[T.b]'], 3, (('x', 1),))
     """
     formula = parse_formula(formula) if isinstance(formula, str) else formula
-    data = as_frame(frame)
+    return _read_design(
+        formula, _read_sample(formula, as_frame(frame), weights, zero), outcome, zero
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sample:
+    """The variables and weights of complete rows, which rows these are and why others are not."""
+
+    used: dict[str, Variable]
+    weights: NDArray[np.float64] | None
+    rows: NDArray[np.intp]
+    n_start: int
+    dropped: tuple[tuple[str, int], ...]
+
+
+def _read_sample(
+    formula: Formula, data: pd.DataFrame, weights: Weights | None, zero: Formula | None
+) -> _Sample:
+    """Read each column once; leave out rows where one has no value."""
     variables = _check_variables((formula, zero), data)
-    used = {name: find_column(data, name) for name in variables}
+    used = {name: find_variable(data, name) for name in variables}
     weighing, optional = _read_weights(weights, data), formula.optional
     needed = {name: column for name, column in used.items() if name not in optional}
     kept, dropped = _complete_rows(needed, len(data), weighing)
     if len(kept) < len(data):
         used = {name: column.take(kept) for name, column in used.items()}
-    design = _read_design(formula, (used, len(kept)), outcome, zero)
-    return replace(
-        design,
-        weights=None if weighing is None else _frozen(weighing[kept]),
-        n_start=len(data),
-        dropped=dropped,
-        rows=kept,
-    )
+        weighing = None if weighing is None else weighing[kept]
+    return _Sample(used=used, weights=weighing, rows=kept, n_start=len(data), dropped=dropped)
 
 
-def _read_design(
-    formula: Formula, rows: tuple[Found, int], kind: str, zero: Formula | None
-) -> Design:
-    """The arrays of complete rows, given as columns and their length."""
-    used, n = rows
+def _read_design(formula: Formula, sample: _Sample, kind: str, zero: Formula | None) -> Design:
+    """The arrays of complete rows."""
+    used, n = sample.used, len(sample.rows)
     columns = _read_columns(formula, used)
     found = read_outcome(formula, used, kind)
     X, recipe = make_matrix(formula.fixed, columns, n, intercept=kind != "levels")
     check_columns(X, recipe.columns)
-    zeros = None if zero is None else _read_zero(zero, rows)
+    zeros = None if zero is None else _read_zero(zero, used, n)
     offset, recipe = _learn_offset(formula, columns, recipe)
     return Design(
         formula=formula,
         y=_frozen(found.y),
         trials=None if found.trials is None else _frozen(found.trials),
-        weights=None,
+        weights=None if sample.weights is None else _frozen(sample.weights),
         X=_frozen(X),
         columns=recipe.columns,
         groups=MappingProxyType(_read_groups(formula, used)),
         offset=offset,
-        n_start=n,
-        dropped=(),
+        n_start=sample.n_start,
+        dropped=sample.dropped,
         recipe=recipe,
-        rows=np.arange(n),
+        rows=sample.rows,
         random=read_blocks(formula.random, columns, n),
         auxiliary=MappingProxyType({} if zeros is None else {"zero": zeros[0]}),
         zero_recipe=None if zeros is None else zeros[1],
@@ -183,10 +194,12 @@ def _check_variables(
     formulas: tuple[Formula, Formula | None], data: pd.DataFrame
 ) -> tuple[str, ...]:
     """Return the variables of both formulas, each once."""
-    wanted = tuple(dict.fromkeys(v for f in formulas if f is not None for v in f.variables))
-    known = [c for c in data.columns if isinstance(c, str)]
-    absent = [name for name in wanted if name not in known]
+    formula, zero = formulas
+    wanted = tuple(dict.fromkeys((*formula.variables, *(zero.variables if zero else ()))))
+    given = set(data.columns.tolist())
+    absent = [name for name in wanted if name not in given]
     if absent:
+        known = [c for c in data.columns if isinstance(c, str)]
         raise UsageError(
             *(
                 Problem(message=f"Variable '{v}' is not in the data.{did_you_mean(v, known)}")
@@ -200,7 +213,7 @@ def _read_weights(weights: Weights | None, data: pd.DataFrame) -> NDArray[np.flo
     if weights is None:
         return None
     if isinstance(weights, str):
-        values = as_numbers(find_column(data, weights))
+        values = as_numbers(find_variable(data, weights))
     else:
         values = np.array(weights, dtype=np.float64)
     if values.shape != (len(data),):
@@ -211,15 +224,15 @@ def _read_weights(weights: Weights | None, data: pd.DataFrame) -> NDArray[np.flo
 
 
 def _complete_rows(
-    variables: dict[str, pd.Series], n: int, weights: NDArray[np.float64] | None
+    variables: dict[str, Variable], n: int, weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.intp], tuple[tuple[str, int], ...]]:
     complete = np.ones(n, dtype=bool)
     dropped = []
-    gaps = {name: missing(column) for name, column in variables.items()}
-    if weights is not None:
+    gaps = {name: missing(variable) for name, variable in variables.items()}
+    if weights is not None and not (weights > 0).all():
         gaps["weights"] = ~(weights > 0)
     for name, gone in gaps.items():
-        if not gone.any():
+        if gone is None:
             continue
         if gone.all():
             raise ModelError(f"'{name}' has no value in any of the {n} rows; leave it out.")
@@ -234,27 +247,21 @@ def _complete_rows(
     return np.flatnonzero(complete), tuple(dropped)
 
 
-def _nodes(formula: Formula) -> list[Node]:
-    terms = [*formula.fixed, *(effect for r in formula.random for effect in r.effects)]
-    return [*(f for term in terms for f in term), *formula.offset]
-
-
 def _read_columns(formula: Formula, used: Found) -> dict[str, Values]:
     """Read each variable once; names in a numeric place that hold text are refused later."""
-    columns: dict[str, Values] = {}
-    for node in _nodes(formula):
-        for name in names_in(node):
-            if name not in columns:
-                values = read_values(find_column(used, name))
-                if not isinstance(values, Categories) and not np.isfinite(values).all():
-                    raise DataError(f"Column '{name}' holds infinite values; correct it.")
-                columns[name] = values
-    return columns
+    return {name: _read_column(find_variable(used, name)) for name in formula.predictors}
 
 
-def _read_zero(zero: Formula, rows: tuple[Found, int]) -> tuple[NDArray[np.float64], Recipe]:
+def _read_column(variable: Variable) -> Values:
+    values = read_values(variable)
+    if variable.finite or isinstance(values, Categories) or np.isfinite(values).all():
+        return values
+    raise DataError(f"Column '{variable.name}' holds infinite values; correct it.")
+
+
+def _read_zero(zero: Formula, used: Found, n: int) -> tuple[NDArray[np.float64], Recipe]:
     """The matrix of the zero part's predictor."""
-    matrix, recipe = make_matrix(zero.fixed, _read_columns(zero, rows[0]), rows[1])
+    matrix, recipe = make_matrix(zero.fixed, _read_columns(zero, used), n)
     check_columns(matrix, recipe.columns)
     return _frozen(matrix), recipe
 
@@ -263,6 +270,8 @@ def _learn_offset(
     formula: Formula, columns: Mapping[str, Values], recipe: Recipe
 ) -> tuple[NDArray[np.float64] | None, Recipe]:
     """Return the offset, and the recipe with what the offset's transformations learned."""
+    if not formula.offset:
+        return None, recipe
     memory = dict(recipe.memory)
     offset = read_offset(formula, columns, memory, learn=True)
     return offset, replace(recipe, memory=MappingProxyType(memory))
@@ -285,22 +294,20 @@ def read_offset(
 
 def read_grouping(name: str, factors: tuple[str, ...], used: Found) -> Grouping:
     """Return the grouping factor made of one variable or of several (`a:b`)."""
-    parts = [as_categories(find_column(used, factor)) for factor in factors]
-    codes = parts[0].codes.astype(np.intp)
-    labels = [str(level) for level in parts[0].categories]
+    parts = [as_categories(find_variable(used, factor)) for factor in factors]
+    codes, labels = parts[0].codes, parts[0].categories
     for part in parts[1:]:
         combined = codes * len(part.categories) + part.codes
         found, codes = np.unique(combined, return_inverse=True)
         pairs = zip(*np.divmod(found, len(part.categories)), strict=True)
-        labels = [f"{labels[a]}:{part.categories[b]}" for a, b in pairs]
-    if len(set(labels)) < len(labels):
+        labels = tuple(f"{labels[a]}:{part.categories[b]}" for a, b in pairs)
+    if len(parts) > 1 and len(set(labels)) < len(labels):
         raise DataError(
             f"Two groups of '{name}' read the same once their labels are joined by ':'; leave ':' "
             "out of the labels."
         )
-    codes = codes.astype(np.intp)
     codes.flags.writeable = False
-    return Grouping(name=name, codes=codes, levels=tuple(labels))
+    return Grouping(name=name, codes=codes, levels=labels)
 
 
 def _read_groups(formula: Formula, used: Found) -> dict[str, Grouping]:

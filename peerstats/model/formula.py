@@ -9,7 +9,7 @@ the intercept away. Random terms follow lme4: `(effects | groups)`, and `(1 | a/
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from peerstats.model import grammar
 from peerstats.model.grammar import ARITHMETIC, SCALING
@@ -31,7 +31,7 @@ def term_name(term: Term) -> str:
     return ":".join(str(factor) for factor in term) or "Intercept"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RandomTerm:
     """Random effects of one grouping factor: `(1 + x | site)`.
 
@@ -47,7 +47,7 @@ class RandomTerm:
     membership: bool = False
     shares: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def group(self) -> str:
         """The grouping factor's name, as lme4 writes it."""
         return f"mm({', '.join(self.factors)})" if self.membership else ":".join(self.factors)
@@ -69,7 +69,7 @@ class RandomTerm:
         return f"({' + '.join(names)} {'|' if self.correlated else '||'} {self.group})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Formula:
     """What a formula's text says; `fixed` holds the intercept as an empty term.
 
@@ -97,12 +97,12 @@ class Formula:
         """True when the outcome is a pair of successes and failures."""
         return self.failures is not None
 
-    @property
+    @cached_property
     def optional(self) -> frozenset[str]:
         """Variables that may be missing in a row: memberships beyond the first, their weights."""
         return frozenset(name for random in self.random for name in random.optional)
 
-    @property
+    @cached_property
     def variables(self) -> tuple[str, ...]:
         """Every column the model needs, each once: outcome, fixed part, random part, offset."""
         nodes = [self.response, *([self.failures] if self.failures is not None else [])]
@@ -113,6 +113,13 @@ class Formula:
             found += (*random.factors, *random.shares)
         found += [name for node in self.offset for name in names_in(node)]
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def predictors(self) -> tuple[str, ...]:
+        """The columns of the fixed part, of random effects and of the offset, each once."""
+        terms = [*self.fixed, *(effect for r in self.random for effect in r.effects)]
+        nodes = [*(factor for term in terms for factor in term), *self.offset]
+        return tuple(dict.fromkeys(name for node in nodes for name in names_in(node)))
 
     def __str__(self) -> str:
         return self.text

@@ -86,11 +86,11 @@ def _with_endless(solution: Solution, design: Design, family: Family) -> Solutio
     p = len(solution.beta)
     if family.has_dispersion or not p:
         return solution
-    errors = np.sqrt(np.abs(np.diag(solution.covariance)[:p]))
-    span = np.ptp(design.X, axis=0)
-    reach = errors * np.where(span > 0, span, 1.0)
+    errors = np.sqrt(np.abs(solution.covariance.diagonal()[:p]))
+    span = design.X.max(axis=0) - design.X.min(axis=0)
     endless = [
-        column.name for column, far in zip(design.columns, reach, strict=True) if far > ENDLESS
+        design.columns[k].name
+        for k in np.flatnonzero(errors * np.where(span > 0, span, 1.0) > ENDLESS)
     ]
     if not endless:
         return solution

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from peerstats.errors import DataError
 from peerstats.model.formula import RandomTerm
-from peerstats.model.variables import Found, as_categories, as_numbers, find_column
+from peerstats.model.variables import Found, as_categories, as_numbers, find_variable
 
 Membership = tuple[NDArray[np.intp], NDArray[np.float64], tuple[str, ...]]
 
@@ -24,7 +24,7 @@ def read_membership(term: RandomTerm, used: Found) -> Membership:
     A missing membership has level 0 and share 0. Raises DataError for weights that are negative,
     missing beside a membership, or all zero.
     """
-    parts = [as_categories(find_column(used, name)) for name in term.factors]
+    parts = [as_categories(find_variable(used, name)) for name in term.factors]
     labels = sorted({str(level) for part in parts for level in part.categories})
     place = {label: k for k, label in enumerate(labels)}
     columns, present = [], []
@@ -34,7 +34,7 @@ def read_membership(term: RandomTerm, used: Found) -> Membership:
         present.append(part.codes >= 0)
     shares = np.column_stack(present).astype(np.float64)
     if term.shares:
-        weights = [as_numbers(find_column(used, name)) for name in term.shares]
+        weights = [as_numbers(find_variable(used, name)) for name in term.shares]
         shares = np.where(shares > 0, np.column_stack(weights), 0.0)
     if not np.isfinite(shares).all() or np.any(shares < 0):
         raise DataError(f"The weights of '{term.group}' must be there and not negative.")

@@ -18,7 +18,7 @@ from peerstats.errors import DataError, UsageError
 from peerstats.model.formula import Formula
 from peerstats.model.transforms import evaluate
 from peerstats.model.tree import Name, Node, names_in
-from peerstats.model.variables import Found, Values, as_categories, as_numbers, find_column
+from peerstats.model.variables import Found, Values, as_categories, as_numbers, find_variable
 
 MOST_LEVELS = 30  # an ordinal outcome with more is a measurement
 
@@ -43,7 +43,7 @@ def read_outcome(formula: Formula, used: Found, kind: str) -> Outcome:
 
 
 def _values(node: Node, used: Found, *, finite: bool = True) -> Array:
-    columns: dict[str, Values] = {v: as_numbers(find_column(used, v)) for v in names_in(node)}
+    columns: dict[str, Values] = {v: as_numbers(find_variable(used, v)) for v in names_in(node)}
     values = np.asarray(evaluate(node, columns, {}, learn=True), dtype=np.float64)
     if finite and isinstance(node, Name) and not np.isfinite(values).all():
         raise DataError(f"Outcome '{node}' holds infinite values; correct it.")
@@ -52,11 +52,11 @@ def _values(node: Node, used: Found, *, finite: bool = True) -> Array:
 
 def _read_number(formula: Formula, used: Found) -> Outcome:
     if isinstance(formula.response, Name):
-        kind = find_column(used, formula.response.name).dtype
-        if isinstance(kind, pd.CategoricalDtype) and kind.ordered and len(kind.categories) > 2:
+        given = find_variable(used, formula.response.name).values
+        if isinstance(given, pd.Categorical) and given.ordered and len(given.categories) > 2:
             raise DataError(
-                f"Outcome '{formula.outcome}' has {len(kind.categories)} ordered levels where this "
-                'family needs numbers; use family = "cumulative_logit", or code it as numbers.'
+                f"Outcome '{formula.outcome}' has {len(given.categories)} ordered levels where "
+                'this family needs numbers; use family = "cumulative_logit", or code it as numbers.'
             )
     y = _values(formula.response, used)
     if formula.failures is None:
@@ -82,15 +82,16 @@ def _read_levels(formula: Formula, used: Found) -> Outcome:
         raise UsageError(
             "The thresholds of an ordinal model stand for its intercept; leave out '0 +' or '- 1'."
         )
-    column = find_column(used, formula.response.name)
-    ordered = isinstance(column.dtype, pd.CategoricalDtype) and bool(column.cat.ordered)
-    numeric = pd.api.types.is_numeric_dtype(column.dtype)
-    if numeric and np.any(np.asarray(column, dtype=float) % 1 != 0):
+    variable = find_variable(used, formula.response.name)
+    given = variable.values
+    ordered = isinstance(given, pd.Categorical) and bool(given.ordered)
+    numeric = pd.api.types.is_numeric_dtype(given.dtype)
+    if numeric and np.any(np.asarray(given, dtype=float) % 1 != 0):
         raise DataError(
             f"Outcome '{formula.outcome}' of an ordinal model must hold whole numbers or ordered "
             "categories, but broken numbers were found."
         )
-    values = as_categories(column)
+    values = as_categories(variable)
     if not (ordered or numeric):
         raise DataError(
             f"The levels of outcome '{formula.outcome}' are words, whose order nothing tells: make "

@@ -18,7 +18,7 @@ from peerstats.model.membership import read_membership
 from peerstats.model.offset import GIVEN
 from peerstats.model.random_effect import effects_of
 from peerstats.model.tree import names_in
-from peerstats.model.variables import as_frame, find_column, read_values
+from peerstats.model.variables import as_frame, find_column, find_variable, read_values
 
 Array = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def read_rows(design: Design, newdata: Any, groups: str) -> Rows:
     in_groups = groups in ("known", "any")
     complete = _complete(design, data, needed, groups)
     used = data.loc[complete]
-    columns = {name: read_values(find_column(used, name)) for name in dict.fromkeys(needed)}
+    columns = {name: read_values(find_variable(used, name)) for name in dict.fromkeys(needed)}
     offset = read_offset(formula, columns, dict(design.recipe.memory), learn=False)
     found: list[Part] = []
     told: list[str] = []

@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from peerstats.errors import DataError, UsageError
 from peerstats.model.tree import Bar, Call, Name, Node, Number
-from peerstats.model.variables import Categories, Values
+from peerstats.model.variables import Categories, Values, Variable, as_categories
 
 Memory = dict[Node, Any]
 
@@ -60,9 +59,7 @@ def evaluate(node: Node, columns: Mapping[str, Values], memory: Memory, learn: b
 def _categories(values: Values) -> Categories:
     if isinstance(values, Categories):
         return values
-    from peerstats.model.variables import as_categories
-
-    return as_categories(pd.Series(values))
+    return as_categories(Variable(name="", values=values, finite=False))
 
 
 def _numbers(

@@ -35,8 +35,28 @@ class Categories:
         return Categories(codes=moved[self.codes], categories=tuple(categories))
 
 
+FLOATING = (float, np.floating)
+
 Values = NDArray[np.float64] | Categories
-Found = pd.DataFrame | dict[str, pd.Series]  # columns to read, or those found before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Variable:
+    """A column as it was given: an array of numpy's or, of other kinds, one of pandas'.
+
+    `finite` says that all of it are numbers and none of them is infinite.
+    """
+
+    name: str
+    values: Any
+    finite: bool
+
+    def take(self, rows: NDArray[np.intp]) -> Variable:
+        """Return some of the rows."""
+        return Variable(name=self.name, values=self.values.take(rows), finite=self.finite)
+
+
+Found = pd.DataFrame | dict[str, Variable]  # columns to read, or those found before
 
 
 def as_frame(data: Any) -> pd.DataFrame:
@@ -52,10 +72,8 @@ def as_frame(data: Any) -> pd.DataFrame:
     )
 
 
-def find_column(frame: Found, name: str) -> pd.Series:
+def find_column(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return one column; UsageError with the nearest name when there is none, or two."""
-    if isinstance(frame, dict):
-        return frame[name]
     if frame.columns.is_unique and name in frame.columns:
         return frame[name]
     count = int((frame.columns == name).sum())
@@ -73,73 +91,91 @@ def level_text(value: object) -> str:
     >>> level_text(2.0), level_text("a"), level_text(True)
     ('2', 'a', 'True')
     """
-    if isinstance(value, float | np.floating) and float(value).is_integer():
+    if isinstance(value, FLOATING) and float(value).is_integer():
         return str(int(value))
     return str(value)
 
 
-def as_categories(series: pd.Series) -> Categories:
+def find_variable(found: Found, name: str) -> Variable:
+    """Return one column as arrays, as it was found before or as `find_column` finds it."""
+    return found[name] if isinstance(found, dict) else as_variable(find_column(found, name), name)
+
+
+def as_variable(series: pd.Series, name: str) -> Variable:
+    """Read a column of a frame to one array."""
+    kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else ""
+    if kind not in tuple("iufbcO"):
+        return Variable(name=name, values=series.array, finite=False)
+    values = series.to_numpy()
+    finite = kind in "iub" or (kind == "f" and bool(np.isfinite(values).all()))
+    return Variable(name=name, values=values, finite=finite)
+
+
+def as_categories(variable: Variable) -> Categories:
     """Return any column as categories with text levels; unused levels are left out."""
-    codes, levels = _factorized(series)
+    codes, levels = _factorized(variable)
     names = tuple(level_text(level) for level in levels)
     if len(set(names)) < len(names):
-        raise DataError(f"Column '{series.name}' has levels that read the same (1 and '1').")
+        raise DataError(f"Column '{variable.name}' has levels that read the same (1 and '1').")
     return Categories(codes=codes, categories=names)
 
 
-def _factorized(series: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
+def _factorized(variable: Variable) -> tuple[NDArray[np.intp], list[Any]]:
     """Codes and levels: those of a categorical that are used, in its order, or sorted ones."""
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        codes, levels = np.asarray(series.cat.codes, dtype=np.intp), series.cat.categories.tolist()
+    values = variable.values
+    if isinstance(values, pd.Categorical):
+        codes, levels = np.asarray(values.codes, dtype=np.intp), values.categories.tolist()
         order = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels) + 1)[1:]).tolist()
     else:
-        codes, found = series.array.factorize()
+        codes, found = pd.factorize(values)
         levels = found.tolist()
-        mixed = series.dtype == object and not all(isinstance(level, str) for level in levels)
-        if mixed and pd.api.types.infer_dtype(series).startswith("mixed"):
-            raise DataError(f"Column '{series.name}' mixes text and numbers; make it one kind.")
+        mixed = values.dtype == object and not all(isinstance(level, str) for level in levels)
+        if mixed and pd.api.types.infer_dtype(values).startswith("mixed"):
+            raise DataError(f"Column '{variable.name}' mixes text and numbers; make it one kind.")
         order = sorted(range(len(levels)), key=levels.__getitem__)
     place = np.full(len(levels) + 1, -1, dtype=np.intp)
     place[order] = np.arange(len(order))
     return place[codes], [levels[k] for k in order]
 
 
-def read_values(series: pd.Series) -> Values:
+def read_values(variable: Variable) -> Values:
     """Return a column as float64 numbers or as categories."""
-    kind = series.dtype
-    if isinstance(kind, np.dtype) and kind.kind in "iuf":
-        return np.array(series.values, dtype=np.float64)
-    if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(kind):
-        return as_categories(series)
+    values, kind = variable.values, variable.values.dtype
+    if isinstance(values, np.ndarray) and kind.kind in "iuf":
+        return np.array(values, dtype=np.float64)
+    if isinstance(values, pd.Categorical) or pd.api.types.is_bool_dtype(kind):
+        return as_categories(variable)
     if pd.api.types.is_complex_dtype(kind):
-        raise DataError(f"Column '{series.name}' holds complex numbers; take a real part of it.")
+        raise DataError(f"Column '{variable.name}' holds complex numbers; take a real part of it.")
     if pd.api.types.is_numeric_dtype(kind):
-        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
     if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
-        raise DataError(f"Column '{series.name}' holds dates; turn it into a number first.")
-    return as_categories(series)
+        raise DataError(f"Column '{variable.name}' holds dates; turn it into a number first.")
+    return as_categories(variable)
 
 
-def missing(series: pd.Series) -> NDArray[np.bool_]:
-    """Return which values are missing."""
-    kind = series.dtype
-    if isinstance(kind, np.dtype) and kind.kind in "iufb":
-        values = series.values
-        return np.isnan(values) if kind.kind == "f" else np.zeros(len(values), dtype=np.bool_)
-    return np.asarray(series.array.isna())
+def missing(variable: Variable) -> NDArray[np.bool_] | None:
+    """Return which values are missing, or None where none is."""
+    if variable.finite:
+        return None
+    gone = np.asarray(pd.isna(variable.values))
+    return gone if gone.any() else None
 
 
-def as_numbers(series: pd.Series) -> NDArray[np.float64]:
+def as_numbers(variable: Variable) -> NDArray[np.float64]:
     """Return a column of numbers or booleans as float64.
 
     Raises DataError for text and categories, saying how many codes there are but not which.
     """
-    if pd.api.types.is_bool_dtype(series.dtype):
-        return series.to_numpy(dtype=np.float64, na_value=np.nan)
-    values = read_values(series)
+    given = variable.values
+    if isinstance(given, np.ndarray) and given.dtype.kind in "iufb":
+        return np.array(given, dtype=np.float64)
+    if pd.api.types.is_bool_dtype(given.dtype):
+        return np.asarray(given.to_numpy(dtype=np.float64, na_value=np.nan))
+    values = read_values(variable)
     if isinstance(values, Categories):
         raise DataError(
-            f"Column '{series.name}' holds text or categories ({len(values.categories)} codes) "
+            f"Column '{variable.name}' holds text or categories ({len(values.categories)} codes) "
             "where numbers are needed; code it as numbers (0 and 1 for yes/no)."
         )
     return values

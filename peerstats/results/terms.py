@@ -22,7 +22,7 @@ from peerstats.model.formula import Term as Factors
 from peerstats.model.formula import parse_formula, term_name
 from peerstats.model.transforms import evaluate
 from peerstats.model.tree import Name, Node, names_in
-from peerstats.model.variables import Categories, Values, find_column, read_values
+from peerstats.model.variables import Categories, Values, find_column, find_variable, read_values
 from peerstats.results.answers import level_value
 from peerstats.results.blocks import Term, TermLevel
 
@@ -72,7 +72,7 @@ def term_rows(
     UsageError when the text is more than one term.
     """
     factors = _one_term(text)
-    columns = {name: read_values(find_column(frame, name)) for f in factors for name in names_in(f)}
+    columns = _read(factors, frame)
     parts = tuple(_part(factor, columns, fields) for factor in factors)
     levels, rows = _level_rows(factors, parts, columns)
     term = Term(
@@ -89,6 +89,11 @@ def term_rows(
     return TermRows(
         term=term, rows=rows, cells=cells, variables=tuple(columns), factors=len(factors)
     )
+
+
+def _read(factors: Factors, frame: pd.DataFrame) -> dict[str, Values]:
+    names = dict.fromkeys(name for factor in factors for name in names_in(factor))
+    return {name: read_values(find_variable(frame, name)) for name in names}
 
 
 def with_sites(rows: TermRows, frame: pd.DataFrame, sites: pd.Series) -> TermRows:
@@ -113,7 +118,7 @@ def empty_cells(
     effects: the data hold nothing on it. Every level that occurs is combined with every other.
     """
     factors = _one_term(text)
-    columns = {name: read_values(find_column(frame, name)) for f in factors for name in names_in(f)}
+    columns = _read(factors, frame)
     parts = [p for p in (_part(f, columns, fields) for f in factors) if p.levels]
     return tuple(
         tuple(part.words[level] for part, level in zip(parts, levels, strict=True))

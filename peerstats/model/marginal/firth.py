@@ -30,7 +30,7 @@ from peerstats.model.marginal.jeffreys import Maximum, SiteRows, maximise, sum_r
 from peerstats.model.marginal.profile import limit, profile_ratio
 from peerstats.model.marginal.within import Within, within_columns
 from peerstats.model.prediction import check_choice
-from peerstats.model.variables import as_categories, as_frame, find_column
+from peerstats.model.variables import as_categories, as_frame, find_variable
 
 Array = NDArray[np.float64]
 
@@ -133,7 +133,7 @@ class FirthFit(Fitted):
 
     def _intercepts(self, newdata: Any) -> Array:
         frame = as_frame(newdata)
-        parts = [as_categories(find_column(frame, name)) for name in self.cluster.split(":")]
+        parts = [as_categories(find_variable(frame, name)) for name in self.cluster.split(":")]
         named = [[str(level) for level in part.categories] for part in parts]
         place = {level: i for i, level in enumerate(self.design.groups[self.cluster].levels)}
         found = np.full(len(frame), np.nan)
