@@ -7,6 +7,7 @@ d log σ_b) and d atanh ρ = dρ/(1 - ρ²): the scales on which intervals are m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from peerstats.model.design import Design
 from peerstats.model.engines.structure import Structure, lower
 
 Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
 
 PERFECT = 1e-9  # a correlation nearer to 1 has no Fisher transform
 
@@ -31,28 +33,65 @@ class Component:
 def component(L: Array) -> Component:
     """Describe LL'; rows of the jacobian that have no derivative are nan."""
     k = len(L)
-    covariance = L @ L.T
-    sds = np.sqrt(np.diag(covariance))
     with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = covariance / np.outer(sds, sds)
-        correlation[range(k), range(k)] = 1.0
-        places = [(a, b) for a in range(k) for b in range(a + 1)]
-        columns = [_column(L, sds, correlation, place) for place in places]
-    return Component(sds, correlation, np.column_stack(columns))
+        found = described(L @ L.T, covariance_changes(L))
+    a, b = _below(k)
+    found.jacobian[k:][~(np.abs(found.correlation[a, b]) < 1 - PERFECT)] = np.nan
+    return found
 
 
-def _column(L: Array, sds: Array, correlation: Array, place: tuple[int, int]) -> Array:
-    dL = np.zeros_like(L)
-    dL[place] = 1.0
-    change = dL @ L.T
-    change = change + change.T
-    logs = 0.5 * np.diag(change) / sds**2
-    rows, columns = np.tril_indices(len(L), -1)
-    rho = correlation[rows, columns]
-    by_rho = change[rows, columns] / (sds[rows] * sds[columns])
-    by_rho = by_rho - rho * (logs[rows] + logs[columns])
-    slope = np.where(np.abs(rho) < 1 - PERFECT, 1.0 / (1.0 - rho * rho), np.nan)
-    return np.concatenate([logs, by_rho * slope])
+def covariance_changes(L: Array) -> Array:
+    """Derivatives of LL' in the entries of the triangle, row by row: (entries, k, k)."""
+    rows, columns = np.tril_indices(len(L))
+    change = np.zeros((len(rows), *L.shape))
+    change[range(len(rows)), rows] = L[:, columns].T
+    return change + change.swapaxes(1, 2)
+
+
+def described(covariance: Array, changes: Array) -> Component:
+    """Describe Σ, positive definite, with derivatives `changes` (parameters, k, k)."""
+    variances = covariance.diagonal()
+    sds, k = np.sqrt(variances), len(variances)
+    if k == 1:
+        return Component(sds, np.ones((1, 1)), 0.5 * changes[:, 0].T / variances)
+    a, b = _below(k)
+    correlation = covariance / (sds[:, None] * sds)
+    correlation[range(k), range(k)] = 1.0
+    rho = correlation[a, b]
+    jacobian = np.empty((k + len(a), len(changes)))
+    jacobian[:k] = logs = 0.5 * changes.diagonal(axis1=1, axis2=2).T / variances[:, None]
+    by_rho = changes[:, a, b].T / (sds[a] * sds[b])[:, None]
+    by_rho -= rho[:, None] * (logs[a] + logs[b])
+    jacobian[k:] = by_rho / (1.0 - rho * rho)[:, None]
+    return Component(sds, correlation, jacobian)
+
+
+@cache
+def _below(k: int) -> tuple[Codes, Codes]:
+    rows, columns = np.tril_indices(k, -1)
+    rows.flags.writeable = columns.flags.writeable = False
+    return rows, columns
+
+
+def with_residual(
+    by_random: Array, slope: Array, df: float, parts: list[Component]
+) -> tuple[Array, Array]:
+    """Covariance of (θ, log σ) of a linear model, and derivatives of what is reported in them.
+
+    `by_random` is the covariance of the random part's parameters θ relative to σ, profiled over σ.
+    The profile is undone: with s = log σ̂(θ) and ds/dθ = `slope`, Var(s | θ) = 1/(2 df), and the
+    log sds are those relative to σ plus s. The parts' jacobians must be in all of θ.
+    """
+    size, places = len(slope), np.cumsum([0, *(len(part.jacobian) for part in parts)])
+    joint, change = np.empty((size + 1,) * 2), np.zeros((places[-1] + 1, size + 1))
+    joint[:size, :size] = by_random
+    joint[size, :size] = joint[:size, size] = drawn = by_random @ slope
+    joint[size, size] = 1.0 / (2.0 * df) + float(slope @ drawn)
+    for part, place in zip(parts, places, strict=False):
+        change[place : place + len(part.jacobian), :size] = part.jacobian
+        change[place : place + len(part.sds), size] = 1.0
+    change[-1, -1] = 1.0
+    return joint, change
 
 
 def transformed(covariance: Array, jacobian: Array) -> Array:

@@ -1,6 +1,7 @@
 """Linear mixed models: maximum likelihood and REML, exact.
 
-The search is over θ alone, by Newton's method on the profiled likelihood (`profiled`).
+Models with one grouping factor and a maximum inside are fitted by `grouped_fit`. For the others the
+search is over θ alone, by Newton's method on the profiled likelihood (`profiled`).
 
 statsmodels' MixedLM fits the same model for one factor, but stops about 1e-4 short of the optimum
 on common examples, and its `params` hold variances divided by σ²; the tests compare with it.
@@ -16,11 +17,19 @@ from scipy import linalg
 
 from peerstats.model.convergence import Convergence, Solution
 from peerstats.model.design import Design
-from peerstats.model.engines.components import component, effects, small_columns, transformed
+from peerstats.model.engines.components import (
+    Component,
+    component,
+    effects,
+    small_columns,
+    transformed,
+    with_residual,
+)
 from peerstats.model.engines.crossproducts import untriangled
 from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.general import SINGULAR
+from peerstats.model.engines.grouped_fit import fit_grouped
 from peerstats.model.engines.optimise import Optimum, compared, maximise
 from peerstats.model.engines.profiled import Linear, Profile, hessian, slopes
 from peerstats.model.engines.structure import check_size, knowledge, lower
@@ -38,6 +47,9 @@ def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     """Fit a gaussian model with any random part."""
     linear = Linear(problem=ready.problem, reml=reml)
     check_size(linear.structure)
+    simple = fit_grouped(ready, linear.structure, reml)
+    if simple is not None:
+        return simple
     start = _start(linear)
     optimum = _search(linear, start, tuple(range(len(start))))
     retried = not optimum.reached
@@ -143,8 +155,7 @@ def _solution(
 def _covariance(linear: Linear, at: Profile, optimum: Optimum, free: tuple[int, ...]) -> Array:
     """Covariance of (β, log sds and atanh correlations in the formula's order, log σ).
 
-    β is σ² M^-1. For the variances the profile over σ is undone: with s = log σ̂(θ),
-    ds/dθ = ½ ∂r²/r², Var(s | θ) = 1/(2 df), and the log sds are those of LL' plus s.
+    β is σ² M^-1; ds/dθ = ½ ∂r²/r² for s = log σ̂(θ).
     """
     p, chosen = len(at.beta), list(free)
     total = linear.structure.triangles[-1].stop
@@ -158,19 +169,21 @@ def _covariance(linear: Linear, at: Profile, optimum: Optimum, free: tuple[int, 
         return found
     by_theta = np.zeros((total, total))
     by_theta[np.ix_(chosen, chosen)] = np.linalg.inv(optimum.hessian)
-    ds = 0.5 * slopes(linear, at)[1] / at.r2
-    joint = np.block([[by_theta, (by_theta @ ds)[:, None]], [ds @ by_theta, np.zeros((1, 1))]])
-    joint[-1, -1] = 1.0 / (2.0 * linear.df) + ds @ by_theta @ ds
-    parts = [component(L) for L in at.L]
-    change = linalg.block_diag(*(part.jacobian for part in parts), np.eye(1))
-    change[:, -1] = np.concatenate(
-        [np.arange(len(part.jacobian)) < len(part.sds) for part in parts] + [[True]]
-    )
-    found[p:, p:] = transformed(joint, change)
+    slope = 0.5 * slopes(linear, at)[1] / at.r2
+    parts = [_widened(part, place, total) for part, place in zip(
+        map(component, at.L), linear.structure.triangles, strict=True)]  # fmt: skip
+    found[p:, p:] = transformed(*with_residual(by_theta, slope, linear.df, parts))
     known = ~np.isnan(np.diag(found))
     found[:p, p:][:, known[p:]] = 0.0
     found[p:, :p][known[p:]] = 0.0
     return found
+
+
+def _widened(part: Component, place: slice, total: int) -> Component:
+    """The component with its jacobian in all of θ."""
+    jacobian = np.zeros((len(part.jacobian), total))
+    jacobian[:, place] = part.jacobian
+    return replace(part, jacobian=jacobian)
 
 
 def _convergence(optimum: Optimum, *, singular: bool, retried: bool) -> Convergence:

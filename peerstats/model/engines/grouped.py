@@ -1,0 +1,269 @@
+"""A linear mixed model with one grouping factor: its profiled likelihood in the covariance itself.
+
+y = Xβ + Zu + ε, ε ~ N(0, σ²/w), u_j ~ N(0, σ²Γ) in each group j. With groups independent all that
+is needed of the rows are sums within groups, N_j = Z_j'WZ_j and F_j = Z_j'W^½[Q e], W^½X = QR and
+e the weighted residual from least squares (`crossproducts` says why), and
+
+    A_j = (I + N_jΓ)^-1,   S_j = A_jN_j = Z'V^-1Z,   A_jF_j = Z'V^-1[Q e],   V = W^-1 + ZΓZ',
+    [Q e]'V^-1[Q e] = [Q e]'[Q e] - Σ F_j'ΓA_jF_j = CC',   log|V| + log|W| = Σ log|I + N_jΓ|.
+
+The last entry of C's diagonal is r, r² = min_β (y - Xβ)'V^-1(y - Xβ), the last row before it gives
+R(β̂ - least squares) by one triangular solution. With g_j = Z'V^-1(y - Xβ̂), Γ = Σ γ_a E_a and
+C'_j = A_jF_jC^-T, derivatives (Harville 1977) are sums over groups of products of S_j and g_jg_j':
+
+    t_a = Σ tr(S_jE_a),   m_ab = Σ tr(S_jE_aS_jE_b),   q_a = Σ g_j'E_ag_j = -r²_a,
+    r²_ab = 2 (Σ g_j'E_aS_jE_bg_j - h_a'h_b),   h_a = Σ C_j'E_ag_j,
+    ML     -2L = n (1 + log(2π r²/n)) + log|V|, of which log|V| has t_a and -m_ab
+    REML   n - p for n and log|V| + log|X'V^-1X|, with tr(PV_a) for t_a and tr(PV_aPV_b) for m_ab.
+
+In Γ instead of its Cholesky factor V is linear, which spares second derivatives and gives a start:
+Var(y) = σ²W^-1 + Σ ψ_aV_a, ψ = σ²γ, has expected information ½ tr(V^-1V_aV^-1V_b), and one step of
+Fisher's scoring solves
+
+    tr(V^-1V_aV^-1V_b) (σ², ψ)_b = (y - Xβ̂)'V^-1V_aV^-1(y - Xβ̂)
+
+for the next values, whatever the present σ² (Searle, Casella & McCulloch 1992, section 8.3). Where
+all groups have the same rows of Z and X, that is the maximum itself from any start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from math import log, pi
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.structure import Structure
+
+Array = NDArray[np.float64]
+
+WORK = 32  # columns that LAPACK turns at a time
+UNEVEN = 1e-7  # diagonal of R over a column's length below which a column of Z is one of others
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """What is needed of the rows: N (J, K, K), F (J, K, p+1), [Q e]'[Q e], R and least squares' β.
+
+    Z stands for its columns block by block made orthonormal, Q_k of W^½Z_k = Q_kT_k; `turn` has
+    the T_k on its diagonal and `sizes` are the lengths of the columns of W^½Z.
+    """
+
+    N: Array
+    F: Array
+    gram: Array
+    triangle: Array
+    beta: Array
+    turn: Array
+    sizes: Array
+
+    @classmethod
+    def of(cls, s: Structure) -> Sums | None:
+        """Sum over the rows; None where columns of a block of Z are as good as collinear."""
+        problem, K = s.problem, s.width
+        p = problem.X.shape[1]
+        root = np.sqrt(problem.m)[:, None]
+        turn, rows = np.zeros((K, K)), np.empty((problem.n, K + p + 1))
+        for k in s.first:
+            span = s.spans[k]
+            rows[:, span], turn[span, span] = orthonormal(root * problem.blocks[k].Z)
+        rows[:, K:-1], rows[:, -1] = problem.X, problem.y - problem.offset
+        rows[:, K:], R = orthonormal(root * rows[:, K:])
+        rest = float(R[p, p])
+        sizes = np.sqrt(np.square(turn).sum(axis=0))
+        if not (np.abs(turn.diagonal()) > UNEVEN * sizes).all():
+            return None
+        gram = np.eye(p + 1)
+        gram[p, p] = rest * rest
+        rows[:, -1] *= rest
+        found = np.empty((len(problem.starts), K, K + p + 1))
+        for e, z in enumerate(rows.T[:K]):
+            found[:, e] = np.add.reduceat(z[:, None] * rows, problem.starts, axis=0)
+        R, first = R[:p, :p], R[:p, p]
+        beta = lapack.dtrtrs(R, first)[0] if p else first
+        return cls(found[:, :, :K].copy(), found[:, :, K:].copy(), gram, R, beta, turn, sizes)
+
+
+def orthonormal(X: Array) -> tuple[Array, Array]:
+    """Q and R of X = QR."""
+    p = X.shape[1]
+    # LAPACK itself: numpy's wrapper takes ten times as long as the factors of a narrow matrix.
+    both, tau, _, _ = lapack.dgeqrf(X, lwork=WORK * p)
+    R = np.triu(both[:p])
+    return lapack.dorgqr(both, tau, lwork=WORK * p, overwrite_a=1)[0], R
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """β and r² at one Γ; `root` is C, `pull` g, `fixed` A_jF_j, `change` R(β - least squares)."""
+
+    gamma: Array
+    A: Array
+    fixed: Array
+    root: Array
+    change: Array
+    pull: Array
+    r2: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """t, m and q at one Γ, and the S_j as rows (J, K²)."""
+
+    S: Array
+    t: Array
+    m: Array
+    q: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """The profiled likelihood; frequency weights count rows several times."""
+
+    problem: Problem
+    sums: Sums
+    reml: bool
+
+    @cached_property
+    def df(self) -> float:
+        """n, or n - p by REML."""
+        n = float(self.problem.m.sum())
+        return n - self.problem.X.shape[1] if self.reml else n
+
+    @cached_property
+    def entries(self) -> Array:
+        """The matrices E_a, (a, K, K)."""
+        return _entries(tuple(block.size for block in self.problem.blocks))
+
+    @cached_property
+    def flat(self) -> Array:
+        """The same as rows (a, K²)."""
+        return self.entries.reshape(len(self.entries), -1)
+
+    def matrix(self, gamma: Array) -> Array:
+        """Γ, (K, K)."""
+        K = self.entries.shape[1]
+        found: Array = (gamma @ self.flat).reshape(K, K)
+        return found
+
+    def at(self, gamma: Array) -> Place | None:
+        """Solve for β and r² at one γ; None outside the range, where Γ or V is not positive."""
+        known, p = self.sums, len(self.sums.beta)
+        G = self.matrix(gamma)
+        if lapack.dpotrf(G)[1]:
+            return None
+        A, determinants = inverses(known.N @ G)
+        fixed = A @ known.F
+        flat = (-1, p + 1)
+        gram = known.gram - known.F.reshape(flat).T @ (G @ fixed).reshape(flat)
+        root, failed = lapack.dpotrf(gram, lower=1)
+        if failed or not determinants.min() > 0:
+            return None
+        change = lapack.dtrtrs(root[:p, :p], root[p, :p], lower=1, trans=1)[0] if p else gram[0, :0]
+        pull = fixed[:, :, p] - fixed[:, :, :p] @ change
+        r2 = float(root[p, p]) ** 2
+        value = self.df * (1.0 + log(2.0 * pi * r2 / self.df)) + float(np.log(determinants).sum())
+        if self.reml:
+            diagonals = root.diagonal()[:p] * known.triangle.diagonal()
+            value += 2.0 * float(np.log(np.abs(diagonals)).sum())
+        return Place(G, A, fixed, root, change, pull, r2, -0.5 * value)
+
+    def moments(self, at: Place) -> Moments:
+        """Sum over groups what both scoring and Newton's method need."""
+        S = (at.A @ self.sums.N).reshape(len(at.A), -1)
+        t, m = self.flat @ S.sum(axis=0), self._ring(S, S)
+        if self.reml and len(at.change):
+            less_t, less_m = self._of_fixed(at, S)
+            t, m = t - less_t, m - less_m
+        return Moments(S, t, m, self.pulled(at))
+
+    def derivatives(self, at: Place, moments: Moments) -> tuple[Array, Array]:
+        """Gradient and Hessian of the log-likelihood in γ."""
+        J, K, p = at.fixed.shape[0], at.fixed.shape[1], len(at.change)
+        share = moments.q / at.r2
+        squares = (at.pull[:, :, None] * at.pull[:, None, :]).reshape(J, -1)
+        bend = self._ring(moments.S, squares)
+        if p:
+            through = (at.pull.T @ at.fixed.reshape(J, -1)).reshape(K * K, p + 1)[:, :p]
+            h = lapack.dtrtrs(at.root[:p, :p], (self.flat @ through).T, lower=1)[0]
+            bend -= h.T @ h
+        hessian = moments.m - self.df * (2.0 / at.r2 * bend - share[:, None] * share)
+        return 0.5 * (self.df * share - moments.t), 0.25 * (hessian + hessian.T)
+
+    def pulled(self, at: Place) -> Array:
+        """q, as r² falls by it with γ."""
+        return self.flat @ (at.pull.T @ at.pull).ravel()
+
+    def _ring(self, S: Array, other: Array) -> Array:
+        """Σ_j tr(E_a S_j E_b Y_j) for matrices S_j and Y_j, each as a row."""
+        K = self.entries.shape[1]
+        products = (S.T @ other).reshape(K, K, K, K)  # jk, li
+        return self.flat @ products.transpose(3, 0, 1, 2).reshape(K * K, K * K) @ self.flat.T
+
+    def _of_fixed(self, at: Place, S: Array) -> tuple[Array, Array]:
+        """What V^-1 has more than P = V^-1 - V^-1X(X'V^-1X)^-1X'V^-1: in t and in m."""
+        J, K, p = at.fixed.shape[0], at.fixed.shape[1], len(at.change)
+        inverse = lapack.dtrtri(at.root[:p, :p], lower=1)[0]
+        columns = at.fixed[:, :, :p] @ np.tril(inverse).T
+        own = (columns @ columns.transpose(0, 2, 1)).reshape(J, -1)
+        wide = columns.reshape(J, -1)
+        products = (wide.T @ wide).reshape(K, p, K, p).transpose(0, 2, 1, 3)
+        both = self.flat @ products.reshape(K * K, p * p)
+        turned = self.flat @ products.transpose(0, 1, 3, 2).reshape(K * K, p * p)
+        cross = self._ring(S, own)
+        return self.flat @ own.sum(axis=0), cross + cross.T - both @ turned.T
+
+    def scored(self, at: Place, found: Moments, gamma: Array) -> tuple[Array, float] | None:
+        """The γ of one step of scoring, and the step's length in standard errors, about."""
+        size = len(gamma) + 1
+        matrix, right = np.empty((size, size)), np.empty(size)
+        moved = found.m @ gamma
+        matrix[0, 0] = self.df - 2.0 * float(gamma @ found.t) + float(gamma @ moved)
+        matrix[0, 1:] = matrix[1:, 0] = found.t - moved
+        matrix[1:, 1:] = found.m
+        right[0], right[1:] = at.r2 - float(gamma @ found.q), found.q
+        factor, failed = lapack.dpotrf(matrix)
+        if failed:
+            return None
+        psi = lapack.dpotrs(factor, right)[0]
+        if not psi[0] > 0.0:
+            return None
+        target: Array = psi[1:] / psi[0]
+        step = target - gamma
+        return target, float(np.sqrt(max(0.5 * float(step @ found.m @ step), 0.0)))
+
+
+@cache
+def _entries(sizes: tuple[int, ...]) -> Array:
+    """Symmetric matrices with ones at an entry of a block's lower triangle."""
+    found, start, total = [], 0, sum(sizes)
+    for size in sizes:
+        for i, j in zip(*np.tril_indices(size), strict=True):
+            entry = np.zeros((total, total))
+            entry[start + i, start + j] = entry[start + j, start + i] = 1.0
+            found.append(entry)
+        start += size
+    entries = np.array(found)
+    entries.flags.writeable = False
+    return entries
+
+
+def inverses(D: Array) -> tuple[Array, Array]:
+    """The inverses of I + D_j for many small matrices D_j, and their determinants."""
+    if D.shape[1] == 1:
+        B = 1.0 + D
+        return 1.0 / B, B[:, 0, 0]
+    if D.shape[1] == 2:
+        a, d = 1.0 + D[:, 0, 0], 1.0 + D[:, 1, 1]
+        determinants = a * d - D[:, 0, 1] * D[:, 1, 0]
+        found = np.negative(D)
+        found[:, 0, 0], found[:, 1, 1] = d, a
+        found /= determinants[:, None, None]
+        return found, determinants
+    B = D + np.eye(D.shape[1])
+    return np.asarray(np.linalg.inv(B), np.float64), np.asarray(np.linalg.det(B), np.float64)
