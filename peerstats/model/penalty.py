@@ -9,9 +9,12 @@
               Sterzinger & Kosmidis 2023), for the canonical links (logit, and log for counts).
 
 All keep their derivatives, so an engine's exact gradient and Hessian stay exact: those of the first
-two have formulas; Jeffreys' Hessian is differenced from its exact gradient
+two have formulas. With I = X'WX, a_i = x_i' I⁻¹ x_i and I_k = ∂I/∂β_k = X' diag(W' x_k) X,
+Jeffreys' prior has gradient and Hessian
 
-    ½ Σ_i h_i (W'_i / W_i) x_i,    h_i = W_i x_i' (X'WX)⁻¹ x_i.
+    ½ Σ_i a_i W'_i x_i    and    ½ Σ_i a_i W''_i x_i x_i' - ½ [tr(I⁻¹ I_k I⁻¹ I_l)]_kl,
+
+of which W'' alone is differenced, from W' at η_i ± a step.
 """
 
 from __future__ import annotations
@@ -96,12 +99,7 @@ class Prior:
             gradient = np.where(self.slopes, 0.5 - risk, 0.0)
             return value, gradient, np.diag(np.where(self.slopes, -risk * (1 - risk), 0.0))
         if "firth" in self.names:
-            value, gradient = self._jeffreys(beta)
-            hessian = np.empty((p, p))
-            for k, shift in enumerate(DIFFERENCE * np.eye(p)):
-                up, down = self._jeffreys(beta + shift)[1], self._jeffreys(beta - shift)[1]
-                hessian[k] = (up - down) / (2 * DIFFERENCE)
-            return value, gradient, 0.5 * (hessian + hessian.T)
+            return self._jeffreys(beta)
         return 0.0, np.zeros(p), np.zeros((p, p))
 
     def on_tau(self, tau: Array) -> Terms:
@@ -112,17 +110,23 @@ class Prior:
             slope = 1.0 / tau
             return float(np.log(np.abs(tau)).sum()), slope, np.diag(-(slope**2))
 
-    def _jeffreys(self, beta: Array) -> tuple[float, Array]:
-        problem = self.problem
-        X, eta = problem.X, problem.X @ beta + problem.offset
-        w = problem.family.slopes(problem.y, eta, problem.m)[2]
+    def _jeffreys(self, beta: Array) -> Terms:
+        """Half the log-determinant of the information, its gradient and Hessian in β."""
+        problem, X, p = self.problem, self.problem.X, len(beta)
+        y, m, third = problem.y, problem.m, problem.family.third
+        eta = X @ beta + problem.offset
+        w = problem.family.slopes(y, eta, m)[2]
         information = X.T @ (X * w[:, None])
         sign, log_det = np.linalg.slogdet(information)
         if sign <= 0 or not np.isfinite(log_det):
-            return -np.inf, np.zeros(len(beta))
-        third = problem.family.third(problem.y, eta, problem.m)
-        lever = np.einsum("ij,ij->i", X @ np.linalg.inv(information), X)
-        return 0.5 * float(log_det), 0.5 * (lever * third) @ X
+            return -np.inf, np.zeros(p), np.zeros((p, p))
+        inverse = np.linalg.inv(information)
+        lever, slope = np.einsum("ij,ij->i", X @ inverse, X), third(y, eta, m)
+        bend = (third(y, eta + DIFFERENCE, m) - third(y, eta - DIFFERENCE, m)) / (2 * DIFFERENCE)
+        moved = np.array([inverse @ (X.T @ (X * (slope * x)[:, None])) for x in X.T])
+        turned = moved.transpose(0, 2, 1).reshape(p, p * p)
+        hessian = X.T @ (X * (lever * bend)[:, None]) - moved.reshape(p, p * p) @ turned.T
+        return 0.5 * float(log_det), 0.5 * (lever * slope) @ X, 0.5 * hessian
 
 
 def with_penalty(ready: Prepared, names: tuple[str, ...]) -> Prepared:
