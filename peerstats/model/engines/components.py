@@ -7,7 +7,7 @@ d log σ_b) and d atanh ρ = dρ/(1 - ρ²): the scales on which intervals are m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from peerstats.model.design import Design
 from peerstats.model.engines.structure import Structure, lower
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
 
 PERFECT = 1e-9  # a correlation nearer to 1 has no Fisher transform
 
@@ -32,12 +31,7 @@ class Component:
 
 def component(L: Array) -> Component:
     """Describe LL'; rows of the jacobian that have no derivative are nan."""
-    k = len(L)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = described(L @ L.T, covariance_changes(L))
-    a, b = _below(k)
-    found.jacobian[k:][~(np.abs(found.correlation[a, b]) < 1 - PERFECT)] = np.nan
-    return found
+    return described(L @ L.T, covariance_changes(L))
 
 
 def covariance_changes(L: Array) -> Array:
@@ -49,53 +43,44 @@ def covariance_changes(L: Array) -> Array:
 
 
 def described(covariance: Array, changes: Array) -> Component:
-    """Describe Σ, positive definite, with derivatives `changes` (parameters, k, k)."""
-    variances = covariance.diagonal()
-    sds, k = np.sqrt(variances), len(variances)
-    if k == 1:
-        return Component(sds, np.ones((1, 1)), 0.5 * changes[:, 0].T / variances)
-    a, b = _below(k)
-    correlation = covariance / (sds[:, None] * sds)
-    correlation[range(k), range(k)] = 1.0
-    rho = correlation[a, b]
-    jacobian = np.empty((k + len(a), len(changes)))
-    jacobian[:k] = logs = 0.5 * changes.diagonal(axis1=1, axis2=2).T / variances[:, None]
-    by_rho = changes[:, a, b].T / (sds[a] * sds[b])[:, None]
-    by_rho -= rho[:, None] * (logs[a] + logs[b])
-    jacobian[k:] = by_rho / (1.0 - rho * rho)[:, None]
-    return Component(sds, correlation, jacobian)
+    """Describe Σ, whose derivatives in the parameters are `changes` (parameters, k, k)."""
+    # Plain numbers: blocks have two or three effects, for which arrays take ten times as long.
+    sigma, moves, k = covariance.tolist(), changes.tolist(), len(covariance)
+    sds, lost = [sqrt(sigma[e][e]) for e in range(k)], [nan] * len(moves)
+    logs = [
+        [0.5 * d[e][e] / sigma[e][e] for d in moves] if sds[e] > 0.0 else lost for e in range(k)
+    ]
+    correlation, rows = [[1.0] * k for _ in range(k)], []
+    for a in range(k):
+        for b in range(a):
+            size = sds[a] * sds[b]
+            rho = sigma[a][b] / size if size > 0.0 else nan
+            correlation[a][b] = correlation[b][a] = rho
+            if not abs(rho) < 1.0 - PERFECT:
+                rows.append(lost)
+                continue
+            each, share = zip(moves, logs[a], logs[b], strict=True), 1.0 / (1.0 - rho * rho)
+            rows.append([(d[a][b] / size - rho * (la + lb)) * share for d, la, lb in each])
+    return Component(np.array(sds), np.array(correlation), np.array(logs + rows))
 
 
-@cache
-def _below(k: int) -> tuple[Codes, Codes]:
-    rows, columns = np.tril_indices(k, -1)
-    rows.flags.writeable = columns.flags.writeable = False
-    return rows, columns
-
-
-def with_residual(
-    by_random: Array, slope: Array, df: float, parts: list[Component]
-) -> tuple[Array, Array]:
-    """Covariance of (θ, log σ) of a linear model, and derivatives of what is reported in them.
+def with_residual(by_random: Array, slope: Array, df: float, parts: list[Component]) -> Array:
+    """Covariance of (log sds and atanh correlations, log σ) of a linear model.
 
     `by_random` is the covariance of the random part's parameters θ relative to σ, profiled over σ.
-    The profile is undone: with s = log σ̂(θ) and ds/dθ = `slope`, Var(s | θ) = 1/(2 df), and the
-    log sds are those relative to σ plus s. The parts' jacobians must be in all of θ.
+    The profile is undone: log σ is log σ̂(θ), with derivative `slope`, plus a deviation of variance
+    1/(2 df), and log sds are those relative to σ plus log σ. The parts' jacobians are in all of θ.
     """
-    size, places = len(slope), np.cumsum([0, *(len(part.jacobian) for part in parts)])
-    joint, change = np.empty((size + 1,) * 2), np.zeros((places[-1] + 1, size + 1))
-    joint[:size, :size] = by_random
-    joint[size, :size] = joint[:size, size] = drawn = by_random @ slope
-    joint[size, size] = 1.0 / (2.0 * df) + float(slope @ drawn)
-    for part, place in zip(parts, places, strict=False):
-        change[place : place + len(part.jacobian), :size] = part.jacobian
-        change[place : place + len(part.sds), size] = 1.0
-    change[-1, -1] = 1.0
-    return joint, change
+    follows = np.concatenate([np.arange(len(p.jacobian)) < len(p.sds) for p in parts] + [[True]])
+    change = np.concatenate([*(part.jacobian for part in parts), np.zeros((1, len(slope)))])
+    change += follows[:, None] * slope
+    return transformed(by_random, change) + (follows[:, None] & follows) / (2.0 * df)
 
 
 def transformed(covariance: Array, jacobian: Array) -> Array:
     """J C J', rows that have no derivative being nan."""
+    if np.isfinite(jacobian).all():
+        return jacobian @ covariance @ jacobian.T
     lost = np.asarray(~np.isfinite(jacobian).all(axis=1))
     found: Array = np.where(lost[:, None], 0.0, jacobian)
     found = found @ covariance @ found.T

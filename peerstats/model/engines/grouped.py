@@ -17,13 +17,12 @@ C'_j = A_jF_jC^-T, derivatives (Harville 1977) are sums over groups of products 
     REML   n - p for n and log|V| + log|X'V^-1X|, with tr(PV_a) for t_a and tr(PV_aPV_b) for m_ab.
 
 In Γ instead of its Cholesky factor V is linear, which spares second derivatives and gives a start:
-Var(y) = σ²W^-1 + Σ ψ_aV_a, ψ = σ²γ, has expected information ½ tr(V^-1V_aV^-1V_b), and one step of
-Fisher's scoring solves
+Var(y) = σ²W^-1 + Σ σ²γ_aV_a has expected information ½ tr(V^-1V_aV^-1V_b), and one step of Fisher's
+scoring goes, whatever the present σ² (Searle, Casella & McCulloch 1992, section 8.3), to
 
-    tr(V^-1V_aV^-1V_b) (σ², ψ)_b = (y - Xβ̂)'V^-1V_aV^-1(y - Xβ̂)
+    σ² = (r² - t'm^-1q)/(n - t'm^-1t),   γ + m^-1(q/σ² - t).
 
-for the next values, whatever the present σ² (Searle, Casella & McCulloch 1992, section 8.3). Where
-all groups have the same rows of Z and X, that is the maximum itself from any start.
+Where all groups have the same rows of Z and X, that is the maximum itself from any start.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ def orthonormal(X: Array) -> tuple[Array, Array]:
     p = X.shape[1]
     # LAPACK itself: numpy's wrapper takes ten times as long as the factors of a narrow matrix.
     both, tau, _, _ = lapack.dgeqrf(X, lwork=WORK * p)
-    R = np.triu(both[:p])
+    R = both[:p] * _upper(p)
     return lapack.dorgqr(both, tau, lwork=WORK * p, overwrite_a=1)[0], R
 
 
@@ -218,24 +217,17 @@ class Grouped:
         cross = self._ring(S, own)
         return self.flat @ own.sum(axis=0), cross + cross.T - both @ turned.T
 
-    def scored(self, at: Place, found: Moments, gamma: Array) -> tuple[Array, float] | None:
-        """The γ of one step of scoring, and the step's length in standard errors, about."""
-        size = len(gamma) + 1
-        matrix, right = np.empty((size, size)), np.empty(size)
-        moved = found.m @ gamma
-        matrix[0, 0] = self.df - 2.0 * float(gamma @ found.t) + float(gamma @ moved)
-        matrix[0, 1:] = matrix[1:, 0] = found.t - moved
-        matrix[1:, 1:] = found.m
-        right[0], right[1:] = at.r2 - float(gamma @ found.q), found.q
-        factor, failed = lapack.dpotrf(matrix)
+    def scored(self, at: Place, found: Moments, gamma: Array) -> Array | None:
+        """The γ of one step of scoring."""
+        factor, failed = lapack.dpotrf(found.m)
         if failed:
             return None
-        psi = lapack.dpotrs(factor, right)[0]
-        if not psi[0] > 0.0:
+        by_q, by_t = lapack.dpotrs(factor, np.array([found.q, found.t]).T)[0].T
+        sigma2 = (at.r2 - float(found.t @ by_q)) / (self.df - float(found.t @ by_t))
+        if not sigma2 > 0.0:
             return None
-        target: Array = psi[1:] / psi[0]
-        step = target - gamma
-        return target, float(np.sqrt(max(0.5 * float(step @ found.m @ step), 0.0)))
+        target: Array = gamma + by_q / sigma2 - by_t
+        return target
 
 
 @cache
@@ -251,6 +243,11 @@ def _entries(sizes: tuple[int, ...]) -> Array:
     entries = np.array(found)
     entries.flags.writeable = False
     return entries
+
+
+@cache
+def _upper(p: int) -> Array:
+    return np.triu(np.ones((p, p)))
 
 
 def inverses(D: Array) -> tuple[Array, Array]:

@@ -27,10 +27,9 @@ Array = NDArray[np.float64]
 
 START = 10.0  # variance between groups over that of the mean of a group of mean size
 SCORINGS = 8
-CLOSE = 1.0  # standard errors from which Newton's method goes on
 NEAR = 1e-6  # standard errors from the maximum
 THERE = 1e-8  # standard errors that are none
-MOST_OUTSIDE = 3  # steps that leave the covariances, before the maximum counts as not inside
+MOST_OUTSIDE = 8  # steps that leave the covariances, before the maximum counts as not inside
 LEAST_SHARE = 0.1  # of a variance, left by a step that would leave none
 NEAR_ZERO = 0.05  # share of a row of L, below which zero is compared
 NO_MODES = np.zeros(0)
@@ -59,7 +58,7 @@ class _Search:
     outside: int = 0
 
     def run(self) -> tuple[Optimum, Place] | None:
-        """Scoring until it moves by less than `CLOSE`, then Newton's method from there."""
+        """Scoring to where the log-likelihood bends downwards, then Newton's method from there."""
         model, sizes = self.model, self.model.flat.sum(axis=1)
         gamma = (START * len(model.sums.N)) * (sizes == 1.0)
         for steps in range(SCORINGS):
@@ -67,16 +66,14 @@ class _Search:
             if at is None or self.outside > MOST_OUTSIDE:
                 return None
             moments = model.moments(at)
-            scored = model.scored(at, moments, gamma)
-            if scored is None:
-                return None
-            target, length = scored
-            if steps and length < CLOSE:
+            here = self._evaluation(at, moments) if steps else NOWHERE
+            if here.hessian is not None and not lapack.dpotrf(-here.hessian)[1]:
                 break
+            target = model.scored(at, moments, gamma)
+            if target is None:
+                return None
             gamma = self._inside(at.gamma, target)
-        if at is None:
-            return None
-        start, here = gamma, self._evaluation(at, moments)
+        start = gamma
 
         def objective(parameters: Array, modes: Array) -> Evaluation:
             return here if parameters is start else self._evaluate(parameters)
@@ -178,9 +175,9 @@ def _covariance(model: Grouped, at: Place, optimum: Optimum, parts: list[Compone
     p = len(at.change)
     slope = -0.5 * model.pulled(at) / at.r2
     inverse = np.linalg.inv(optimum.hessian).astype(np.float64)
-    joint, change = with_residual(inverse, slope, model.df, parts)
-    found = np.zeros((p + len(change),) * 2)
-    found[p:, p:] = change @ joint @ change.T
+    random = with_residual(inverse, slope, model.df, parts)
+    found = np.zeros((p + len(random),) * 2)
+    found[p:, p:] = random
     if p:
         half = lapack.dtrtri(at.root[:p, :p].T @ model.sums.triangle)[0]
         found[:p, :p] = (at.r2 / model.df) * (half @ half.T)

@@ -22,7 +22,6 @@ from peerstats.model.engines.components import (
     component,
     effects,
     small_columns,
-    transformed,
     with_residual,
 )
 from peerstats.model.engines.crossproducts import untriangled
@@ -172,7 +171,7 @@ def _covariance(linear: Linear, at: Profile, optimum: Optimum, free: tuple[int, 
     slope = 0.5 * slopes(linear, at)[1] / at.r2
     parts = [_widened(part, place, total) for part, place in zip(
         map(component, at.L), linear.structure.triangles, strict=True)]  # fmt: skip
-    found[p:, p:] = transformed(*with_residual(by_theta, slope, linear.df, parts))
+    found[p:, p:] = with_residual(by_theta, slope, linear.df, parts)
     known = ~np.isnan(np.diag(found))
     found[:p, p:][:, known[p:]] = 0.0
     found[p:, :p][known[p:]] = 0.0
