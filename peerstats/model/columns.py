@@ -307,11 +307,11 @@ def _check_rank(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
     for start in range(0, n, ROWS_AT_A_TIME):
         part = X[start : start + ROWS_AT_A_TIME] - centre
         gram += part.T @ part
-    length = np.sqrt(gram.diagonal())
-    factor, failed = lapack.dpotrf(gram / (length[:, None] * length))
-    if not failed and factor.diagonal().min() > CLEARLY:
+    square = gram.diagonal()
+    factor, failed = lapack.dpotrf(gram)
+    if not failed and (np.square(factor.diagonal()) > CLEARLY**2 * square).all():
         return
-    scaled = (X - centre) / length
+    scaled = (X - centre) / np.sqrt(square)
     triangle: NDArray[np.float64] = np.asarray(np.linalg.qr(scaled, mode="r"))
     for k in range(1, len(columns)):
         if abs(triangle[k, k]) > COLLINEAR:

@@ -226,14 +226,14 @@ def _read_weights(weights: Weights | None, data: pd.DataFrame) -> NDArray[np.flo
 def _complete_rows(
     variables: dict[str, Variable], n: int, weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.intp], tuple[tuple[str, int], ...]]:
-    complete = np.ones(n, dtype=bool)
-    dropped = []
-    gaps = {name: missing(variable) for name, variable in variables.items()}
+    gaps = {name: gone for name, v in variables.items() if (gone := missing(v)) is not None}
     if weights is not None and not (weights > 0).all():
         gaps["weights"] = ~(weights > 0)
+    if n and not gaps:
+        return np.arange(n), ()
+    complete = np.ones(n, dtype=bool)
+    dropped = []
     for name, gone in gaps.items():
-        if gone is None:
-            continue
         if gone.all():
             raise ModelError(f"'{name}' has no value in any of the {n} rows; leave it out.")
         lost = int((complete & gone).sum())

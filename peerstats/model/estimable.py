@@ -58,9 +58,10 @@ def check_outcome(design: Design, family: Family) -> None:
 
 
 def _constant_outcome(ready: Prepared) -> str | None:
-    if np.ptp(ready.design.y) > 0 or (ready.family.has_trials and 0 < ready.design.y[0] < 1):
+    y = ready.design.y
+    if not (y == y[0]).all() or (ready.family.has_trials and 0 < y[0] < 1):
         return None
-    if ready.family.name == "poisson" and ready.design.y[0] > 0:
+    if ready.family.name == "poisson" and y[0] > 0:
         return None
     return (
         f"Outcome '{ready.design.formula.outcome}' is the same in all {ready.design.n} rows used; "
@@ -153,11 +154,10 @@ def _pure_groups(ready: Prepared) -> str | None:
 
 
 def _all_pure(design: Design, grouping: Grouping) -> bool:
-    trials = np.ones(design.n) if design.trials is None else design.trials
-    size = len(grouping.levels)
-    yes = np.bincount(grouping.codes, weights=design.y * trials, minlength=size)
-    total = np.bincount(grouping.codes, weights=trials, minlength=size)
-    return bool(np.all((yes < 0.5) | (yes > total - 0.5)))
+    code, trials = grouping.codes, design.trials
+    yes = np.bincount(code, weights=design.y if trials is None else design.y * trials)
+    total = np.bincount(code, weights=trials)
+    return bool(((yes < 0.5) | (yes > total - 0.5)).all())
 
 
 def _too_few_rows(ready: Prepared) -> str | None:
@@ -176,11 +176,11 @@ def _faint(ready: Prepared) -> str | None:
     X = ready.design.X
     if not X.size:
         return None
-    mean = np.abs(X.mean(axis=0))
+    mean = X.sum(axis=0) / len(X)
     # Most columns are cleared by their first value alone.
-    for k in np.flatnonzero(np.abs(np.abs(X[0]) - mean) < 1e-3 * mean):
+    for k in (np.abs(X[0] - mean) < 1e-3 * np.abs(mean)).nonzero()[0]:
         column = ready.design.columns[k]
-        if column.term != "Intercept" and 0 < np.std(X[:, k]) < FAINT * mean[k]:
+        if column.term != "Intercept" and 0 < np.std(X[:, k]) < FAINT * abs(mean[k]):
             return (
                 f"'{column.name}' hardly varies around its mean, so digits would be lost: write "
                 f"center({column.term}), or subtract a constant."

@@ -36,6 +36,8 @@ class Categories:
 
 
 FLOATING = (float, np.floating)
+TEXT = (pd.StringDtype, pd.CategoricalDtype)
+FEW = 500  # rows
 
 Values = NDArray[np.float64] | Categories
 
@@ -98,17 +100,26 @@ def level_text(value: object) -> str:
 
 def find_variable(found: Found, name: str) -> Variable:
     """Return one column as arrays, as it was found before or as `find_column` finds it."""
-    return found[name] if isinstance(found, dict) else as_variable(find_column(found, name), name)
-
-
-def as_variable(series: pd.Series, name: str) -> Variable:
-    """Read a column of a frame to one array."""
-    kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else ""
-    if kind not in tuple("iufbcO"):
-        return Variable(name=name, values=series.array, finite=False)
-    values = series.to_numpy()
+    if isinstance(found, dict):
+        return found[name]
+    values = _stored(found, name)
+    if not isinstance(values, np.ndarray):
+        return Variable(name=name, values=values, finite=False)
+    kind = values.dtype.kind
     finite = kind in "iub" or (kind == "f" and bool(np.isfinite(values).all()))
     return Variable(name=name, values=values, finite=finite)
+
+
+def _stored(frame: pd.DataFrame, name: str) -> Any:
+    """The array of a column, as pandas keeps it."""
+    # Where pandas has this door, no Series is made: with ten covariates and few rows, Series take
+    # longer than reading the columns and building the design.
+    read = getattr(frame, "_get_column_array", None)
+    place = frame.columns.get_loc(name) if name in frame.columns else None
+    if read is not None and isinstance(place, int):
+        return read(place)
+    array = find_column(frame, name).array
+    return array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array
 
 
 def as_categories(variable: Variable) -> Categories:
@@ -126,6 +137,11 @@ def _factorized(variable: Variable) -> tuple[NDArray[np.intp], list[Any]]:
     if isinstance(values, pd.Categorical):
         codes, levels = np.asarray(values.codes, dtype=np.intp), values.categories.tolist()
         order = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels) + 1)[1:]).tolist()
+    elif len(values) <= FEW and {*map(type, given := values.tolist())} in ({str}, {int}):
+        # A dictionary is done before pandas has begun.
+        numbers = {level: k for k, level in enumerate(sorted(set(given)))}
+        codes = np.fromiter(map(numbers.__getitem__, given), dtype=np.intp, count=len(given))
+        return codes, list(numbers)
     else:
         codes, found = pd.factorize(values)
         levels = found.tolist()
@@ -141,9 +157,10 @@ def _factorized(variable: Variable) -> tuple[NDArray[np.intp], list[Any]]:
 def read_values(variable: Variable) -> Values:
     """Return a column as float64 numbers or as categories."""
     values, kind = variable.values, variable.values.dtype
-    if isinstance(values, np.ndarray) and kind.kind in "iuf":
+    plain = kind.kind if isinstance(values, np.ndarray) else ""
+    if plain in tuple("iuf"):
         return np.array(values, dtype=np.float64)
-    if isinstance(values, pd.Categorical) or pd.api.types.is_bool_dtype(kind):
+    if plain == "O" or isinstance(kind, TEXT) or pd.api.types.is_bool_dtype(kind):
         return as_categories(variable)
     if pd.api.types.is_complex_dtype(kind):
         raise DataError(f"Column '{variable.name}' holds complex numbers; take a real part of it.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +125,7 @@ def make_problem(design: Design, family: Family) -> Problem:
         offset=rows.offset,
         codes=rows.codes,
         sizes=sizes,
-        starts=np.flatnonzero(np.r_[True, first[1:] != first[:-1]]),
+        starts=np.flatnonzero(_begins(first)),
         order=tuple(order),
         constant=constant,
         blocks=blocks,
@@ -199,12 +200,12 @@ class Rows:
     def take(self, rows: Codes) -> Rows:
         """Return a selection of rows."""
         return Rows(
-            X=self.X[rows],
-            y=self.y[rows],
-            m=self.m[rows],
-            offset=self.offset[rows],
-            codes=tuple(c[rows] for c in self.codes),
-            more=self.more[rows],
+            X=self.X.take(rows, axis=0),
+            y=self.y.take(rows),
+            m=self.m.take(rows),
+            offset=self.offset.take(rows),
+            codes=tuple(c.take(rows) for c in self.codes),
+            more=self.more.take(rows, axis=0),
         )
 
 
@@ -222,9 +223,9 @@ def collapse(rows: Rows) -> Rows:
     order = np.lexsort((key, *rows.codes[::-1]))
     ordered = rows.take(order)
     key = key[order]
-    new = np.r_[True, key[1:] != key[:-1]]
+    new = _begins(key)
     for code in ordered.codes:
-        new[1:] |= code[1:] != code[:-1]
+        new |= _begins(code)
     starts = np.flatnonzero(new)
     if len(starts) > PAYS_BELOW * n:
         return ordered
@@ -239,23 +240,28 @@ def collapse(rows: Rows) -> Rows:
     return replace(first, y=y, m=m)
 
 
+def _begins(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows differ from the row before; the first does."""
+    found = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=found[1:])
+    return found
+
+
 def _projection(rows: Rows) -> Array:
-    # Fixed multipliers: the result does not depend on a seed. Column by column, so that equal
-    # rows give equal sums whatever blocks a matrix product would use.
-    multipliers = _multipliers(_width(rows) + 1)
-    key = rows.offset * multipliers[-1]
-    for column, multiplier in zip((*rows.X.T, *rows.more.T), multipliers, strict=False):
-        key = key + column * multiplier
+    # Fixed multipliers: the result does not depend on a seed. By einsum, which adds up each row
+    # alike; a matrix product may not, so that equal rows would have different sums.
+    p = rows.X.shape[1]
+    multipliers = _multipliers(p + rows.more.shape[1] + 1)
+    key: Array = np.einsum("ij,j->i", rows.X, multipliers[:p])
+    if rows.more.shape[1]:
+        key += np.einsum("ij,j->i", rows.more, multipliers[p:-1])
+    key += rows.offset * multipliers[-1]
     return key
 
 
 @cache
 def _multipliers(count: int) -> Array:
     return np.random.default_rng(20240229).uniform(1.0, 2.0, count)
-
-
-def _width(rows: Rows) -> int:
-    return rows.X.shape[1] + rows.more.shape[1]
 
 
 def _distinct(rows: Rows, part: slice) -> float:
