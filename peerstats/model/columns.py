@@ -30,6 +30,7 @@ from peerstats.model.variables import Categories, Values
 # date in seconds since 1970 is far from it.
 COLLINEAR = 1e-7
 CLEARLY = 1e-3  # the same share, far above what rounding does to cross-products
+VARIES = 1e-8  # sd over mean
 LARGEST = 1e100
 ROWS_AT_A_TIME = 30_000  # so that no second matrix of the size of X is made
 
@@ -284,6 +285,10 @@ def check_columns(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
         raise ModelError(f"The model has {p} coefficients and {n} complete rows; simplify it.")
     if not p:
         return
+    with np.errstate(over="ignore", invalid="ignore"):  # columns that are too large
+        centre, gram = _centred(X, columns)
+        if _clearly_apart(centre, gram, n, columns):
+            return
     low, high = X.min(axis=0), X.max(axis=0)
     if max(high.max(), -low.min()) > LARGEST:
         huge = [c.name for c, a, b in zip(columns, low, high, strict=True) if max(-a, b) > LARGEST]
@@ -291,27 +296,44 @@ def check_columns(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
     flat = [columns[k].name for k in np.flatnonzero(low == high) if columns[k].term != "Intercept"]
     if flat:
         raise ModelError(f"{_quote(flat)} is constant in the rows used; leave it out.")
-    _check_rank(X, columns)
+    _check_rank((X - centre) / np.sqrt(gram.diagonal()), columns)
 
 
-def _check_rank(X: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
-    """Find columns that are combinations of earlier ones (QR without pivoting, unit columns)."""
+def _centred(
+    X: NDArray[np.float64], columns: tuple[Column, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The columns' means, beside an intercept only, and cross-products about them."""
     n, p = X.shape
     centre = np.zeros(p)
     if columns[0].term == "Intercept":
         # Centring first: a date in days since 1970 is not collinear with the intercept.
         centre[1:] = (np.ones(n) @ X)[1:] / n
-    # R of the cross-product is cheap for many rows and, where it is clearly not singular, as good;
-    # the full QR looks again at what is suspicious.
     gram = np.zeros((p, p))
     for start in range(0, n, ROWS_AT_A_TIME):
         part = X[start : start + ROWS_AT_A_TIME] - centre
         gram += part.T @ part
+    return centre, gram
+
+
+def _clearly_apart(
+    centre: NDArray[np.float64], gram: NDArray[np.float64], n: int, columns: tuple[Column, ...]
+) -> bool:
+    """Tell whether cross-products, quickly made, show already that no column is to be refused.
+
+    R is the Cholesky factor of X'X, and where it is clearly not singular as good as that of the QR.
+    A column is not constant where its variance is clearly above the rounding of its mean.
+    """
     square = gram.diagonal()
+    whole = square + n * centre * centre
+    if columns[0].term != "Intercept" or not (whole < LARGEST**2).all():
+        return False
     factor, failed = lapack.dpotrf(gram)
-    if not failed and (np.square(factor.diagonal()) > CLEARLY**2 * square).all():
-        return
-    scaled = (X - centre) / np.sqrt(square)
+    apart = (np.square(factor.diagonal()) > CLEARLY**2 * square) & (square > VARIES**2 * whole)
+    return not failed and bool(apart.all())
+
+
+def _check_rank(scaled: NDArray[np.float64], columns: tuple[Column, ...]) -> None:
+    """Find columns that are combinations of earlier ones (QR without pivoting, unit columns)."""
     triangle: NDArray[np.float64] = np.asarray(np.linalg.qr(scaled, mode="r"))
     for k in range(1, len(columns)):
         if abs(triangle[k, k]) > COLLINEAR:

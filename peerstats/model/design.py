@@ -195,7 +195,9 @@ def _check_variables(
 ) -> tuple[str, ...]:
     """Return the variables of both formulas, each once."""
     formula, zero = formulas
-    wanted = tuple(dict.fromkeys((*formula.variables, *(zero.variables if zero else ()))))
+    wanted = formula.variables
+    if zero is not None:
+        wanted = tuple(dict.fromkeys((*wanted, *zero.variables)))
     given = set(data.columns.tolist())
     absent = [name for name in wanted if name not in given]
     if absent:

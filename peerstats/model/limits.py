@@ -87,6 +87,9 @@ def _with_endless(solution: Solution, design: Design, family: Family) -> Solutio
     if family.has_dispersion or not p:
         return solution
     errors = np.sqrt(np.abs(solution.covariance.diagonal()[:p]))
+    # No range is above twice a column's length, and few columns need a closer look.
+    if not (2.0 * errors * np.sqrt(np.einsum("ij,ij->j", design.X, design.X)) > ENDLESS).any():
+        return solution
     span = design.X.max(axis=0) - design.X.min(axis=0)
     endless = [
         design.columns[k].name

@@ -63,7 +63,7 @@ def _read_number(formula: Formula, used: Found) -> Outcome:
         return Outcome(y=y)
     failures = _values(formula.failures, used)
     trials = y + failures
-    whole = (y == np.round(y)) & (failures == np.round(failures)) & (y >= 0) & (failures >= 0)
+    whole = (y == np.floor(y)) & (failures == np.floor(failures)) & (y >= 0) & (failures >= 0)
     if not whole.all():
         raise DataError(f"{formula.outcome} must hold whole numbers, 0 or more, in both columns.")
     if not (trials > 0).all():

@@ -115,9 +115,10 @@ def _stored(frame: pd.DataFrame, name: str) -> Any:
     # Where pandas has this door, no Series is made: with ten covariates and few rows, Series take
     # longer than reading the columns and building the design.
     read = getattr(frame, "_get_column_array", None)
-    place = frame.columns.get_loc(name) if name in frame.columns else None
-    if read is not None and isinstance(place, int):
-        return read(place)
+    if read is not None and name in frame.columns:
+        place = frame.columns.get_loc(name)
+        if isinstance(place, int):
+            return read(place)
     array = find_column(frame, name).array
     return array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array
 
@@ -175,7 +176,8 @@ def missing(variable: Variable) -> NDArray[np.bool_] | None:
     """Return which values are missing, or None where none is."""
     if variable.finite:
         return None
-    gone = np.asarray(pd.isna(variable.values))
+    values = variable.values
+    gone = pd.isna(values) if isinstance(values, np.ndarray) else np.asarray(values.isna())
     return gone if gone.any() else None
 
 
