@@ -7,7 +7,8 @@ arguments <- commandArgs(TRUE)
 folder <- arguments[1]
 times <- as.integer(arguments[2])
 asked <- fromJSON(file("stdin"), simplifyDataFrame = FALSE)
-text <- c("district", "herd", "period", "id", "subject", "Subject", "s", "d", "service", "dept", "site")
+text <- c("district", "herd", "period", "id", "subject", "Subject", "s", "d", "service", "dept", "site",
+          "mom", "comm")
 
 time_one <- function(item) {
   path <- if (is.null(item$path)) file.path(folder, paste0(item$data, ".csv")) else item$path

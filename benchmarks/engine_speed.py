@@ -86,6 +86,13 @@ MODELS = (
         r="clmm(FORMULA, data = DATA)",
     ),
     Model(
+        name="guImmun, nested",
+        data="guimmun",
+        formula="immun ~ kid2p + mom25p + ord + ethn + momEd + husEd + momWork + rural + pcInd81"
+        " + (1 | mom) + (1 | comm)",
+        r="glmer(FORMULA, DATA, binomial)",
+    ),
+    Model(
         name="epil, Poisson",
         data="epil",
         formula="y ~ lbase * trt + lage + V4 + (1 | subject)",
@@ -124,7 +131,20 @@ MODELS = (
         for rows, sites in ((31, 3), (2_000, 20), (20_000, 200), (200_000, 2_000))
     ),
 )
-TEXT = ("district", "herd", "period", "id", "subject", "Subject", "s", "d", "service", "dept")
+TEXT = (
+    "district",
+    "herd",
+    "period",
+    "id",
+    "subject",
+    "Subject",
+    "s",
+    "d",
+    "service",
+    "dept",
+    "mom",
+    "comm",
+)
 
 
 def binary(rows: int, sites: int) -> pd.DataFrame:

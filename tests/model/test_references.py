@@ -53,6 +53,7 @@ TEXT = {
     "contraception": ("district",),
     "cbpp": ("herd", "period"),
     "ohio": ("id",),
+    "guimmun": ("mom", "comm"),
     "epil": ("subject",),
     "verbal": ("id",),
     "verbagg": ("id",),

@@ -44,12 +44,15 @@ epil <- read("epil", c("subject", "trt"))
 salamanders <- read("salamanders")
 verbagg <- read("verbagg", "id")
 ohio <- read("ohio", "id")
+guimmun <- read("guimmun", c("mom", "comm"))  # guImmun of mlmRev: Guatemala's immunised children
 
 women <- usen ~ age + urban + livch + (1 | district)
 sloped <- usen ~ age + age2 + urban + livch + (urban | district)
 herds <- cbind(incidence, noninc) ~ period + (1 | herd)
 animals <- count ~ spp * mined + (1 | site)
 plain <- count ~ spp + mined + (1 | site)
+children <- immun ~ kid2p + mom25p + ord + ethn + momEd + husEd + momWork + rural + pcInd81 +
+  (1 | mom) + (1 | comm)
 seizures <- y ~ lbase * trt + lage + V4 + (1 | subject)
 
 zip <- "zero_inflated_poisson"
@@ -63,6 +66,7 @@ fits <- list(
   ohio_laplace = tmb(resp ~ age * smoke + (1 | id), "ohio", binomial, "binomial"),
   verbagg_crossed = tmb(yes ~ anger + gender + btype + situ + (1 | id) + (1 | item), "verbagg",
                         binomial, "binomial"),
+  guimmun_nested = tmb(children, "guimmun", binomial, "binomial"),
   cbpp_beta_binomial = tmb(herds, "cbpp", betabinomial, "beta_binomial"),
   salamanders_poisson = tmb(animals, "salamanders", poisson, "poisson"),
   salamanders_nb2 = tmb(animals, "salamanders", nbinom2, "negative_binomial"),
