@@ -33,9 +33,11 @@ from peerstats.model.engines.elimination import Eliminated
 from peerstats.model.engines.evaluation import CLOSE, HALVINGS, MODE_STEPS, Evaluation
 from peerstats.model.engines.place import Place, State, Sums
 from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.slopes import Here, Levels, Response, Slopes
 from peerstats.model.engines.structure import Loadings, Structure, knowledge, lower
 
 Array = NDArray[np.float64]
+ON_THE_WAY = 1e-3  # instead of CLOSE, for values whose modes start from where they are predicted
 
 
 @dataclass(slots=True, eq=False)
@@ -46,12 +48,10 @@ class _Memory:
     """
 
     parameters: Array = field(default_factory=lambda: np.zeros(0))
-    state: tuple[Place, State, Eliminated] | None = None
+    modes: Array | None = None
+    state: tuple[Slopes, Here, Response] | None = None
     moves: Array | None = None
-
-    def at(self, modes: Array) -> bool:
-        """Tell whether these are the modes found last."""
-        return self.state is not None and self.state[1].v is modes
+    size: float = 0.0  # of the last step for the modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,24 +89,53 @@ class Blocks:
         fixed = problem.X @ parameters[:p] + problem.offset
         return Place(fixed, psi, family, L, self.structure.loadings(L))
 
-    def evaluate(self, parameters: Array, modes: Array) -> Evaluation:
-        """Return log-likelihood, gradient in (β, γ, θ) and modes."""
+    def evaluate(self, parameters: Array, modes: Array, close: float = CLOSE) -> Evaluation:
+        """Return log-likelihood, gradient in (β, γ, θ) and modes, good to about `close` squared."""
         nothing = Evaluation(value=-np.inf, gradient=np.zeros(len(parameters)), modes=modes)
-        place = self.place(parameters)
-        last = self._last
-        if last.moves is not None and last.at(modes):
-            modes = modes + last.moves @ (parameters - last.parameters)
-        at = self.find_modes(place, modes)
-        if at is None:
-            return nothing
         try:
-            H = Eliminated.factor(place.loadings, at.w)
+            found = (
+                self._by_levels(parameters, modes, close)
+                if self.knows_hessian
+                else self._by_elimination(parameters, modes)
+            )
         except np.linalg.LinAlgError:
             return nothing
+        return nothing if found is None else found
+
+    def approach(self, parameters: Array, modes: Array) -> Evaluation:
+        """The same, as exactly as a search needs it that goes on from there."""
+        return self.evaluate(parameters, modes, ON_THE_WAY)
+
+    @property
+    def settled(self) -> bool:
+        """True where the modes found last are as exact as `evaluate` finds them."""
+        return self._last.size <= CLOSE
+
+    def _by_levels(self, parameters: Array, modes: Array, close: float) -> Evaluation | None:
+        last, levels = self._last, self.levels
+        if last.moves is not None and last.modes is modes:
+            modes = modes + last.moves @ (parameters - last.parameters)
+        model = Slopes(levels, self.place(parameters))
+        here, last.size = model.find_modes(modes.reshape(len(levels.starts), -1), close)
+        if here is None:
+            return None
+        found = model.response(here)
+        value = here.h - 0.5 * found.log_determinant + self.problem.constant
+        gradient = model.gradient(here, found)
+        modes = here.v.reshape(-1)
+        last.parameters, last.modes = parameters.copy(), modes
+        last.state, last.moves = (model, here, found), None
+        return Evaluation(value=value, gradient=gradient, modes=modes)
+
+    def _by_elimination(self, parameters: Array, modes: Array) -> Evaluation | None:
+        place = self.place(parameters)
+        at = self.find_modes(place, modes)
+        if at is None:
+            return None
+        H = Eliminated.factor(place.loadings, at.w)
         sums = None if self.nodes == 1 else at_nodes(place, at, H, self.nodes)
         value = at.h - 0.5 * H.log_determinant if sums is None else sums.value
         gradient = self._gradient(place, at, H, sums)
-        last.parameters, last.state, last.moves = parameters.copy(), (place, at, H), None
         return Evaluation(value=value + self.problem.constant, gradient=gradient, modes=at.v)
 
     @property
@@ -114,21 +143,23 @@ class Blocks:
         """True for Laplace's approximation with effects of one factor, or of none."""
         return self.nodes == 1 and not self.structure.rest_size
 
+    @cached_property
+    def levels(self) -> Levels:
+        """The rows, where `knows_hessian`."""
+        return Levels.of(self.structure)
+
     def hessian(self, parameters: Array, modes: Array) -> Array:
         """Second derivatives in (β, γ, θ) at the modes, where `knows_hessian`."""
         last = self._last
-        if last.state is None or not (
-            last.at(modes) and np.array_equal(last.parameters, parameters)
-        ):
-            place = self.place(parameters)
-            at = self.at(place, modes)
-            try:
-                H = Eliminated.factor(place.loadings, at.w)
-            except np.linalg.LinAlgError:
-                return np.full((len(parameters),) * 2, np.nan)
-            return laplace_hessian(self.structure, place, at, H)[0]
-        found, last.moves = laplace_hessian(self.structure, *last.state)
-        return found
+        if last.state and last.modes is modes and np.array_equal(last.parameters, parameters):
+            found, last.moves = laplace_hessian(*last.state)
+            return found
+        model = Slopes(self.levels, self.place(parameters))
+        here = model.at(modes.reshape(len(self.levels.starts), -1))
+        try:
+            return laplace_hessian(model, here, model.response(here))[0]
+        except np.linalg.LinAlgError:
+            return np.full((len(parameters),) * 2, np.nan)
 
     def at(self, place: Place, v: Array) -> State:
         """Rows' η, r, W and h at one v."""

@@ -1,141 +1,156 @@
 """The exact Hessian of Laplace's log-likelihood for effects of one factor, or of none.
 
-Notation of `blocks`: parameters φ, χ of (β, γ, θ), η_i = x_i'β + a_i'v_j with a_i = L'z_i, and
-auxiliary predictors ψ. ∂ is the derivative at fixed v, d the total one, along which the modes move;
-within level j, H = I + Σ W_i a_i a_i'. With indices of ψ for derivatives in it,
+Notation of `slopes` and `blocks`: parameters φ of (β, γ, θ), η_i = x_i'β + z_i'b_j with b_j = Lv_j,
+and auxiliary predictors ψ. ∂ is the derivative at fixed v, d the total one, along which the modes
+move. With E_j = ∂b_j and indices of ψ for derivatives in it, within level j
 
-    F = Σ ∂a_i r_i + a_i (-W_i ∂η_i + r_ψ dψ_i),   dv = H^-1 F,   dη_i = ∂η_i + a_i'dv,
-    dr = -W dη + r_ψ dψ,   dW = W' dη + W_ψ dψ,   dH = Σ dW aa' + W (∂a a' + a ∂a').
+    ∂r = -W ∂η + r_ψ dψ,   F = L' Σ z ∂r + ∂L's_j,   dv = H^-1 F,   B_j = db_j = E_j + L dv,
+    dη = x + z'B_j,   dr = -W dη + r_ψ dψ,   dW = W' dη + W_ψ dψ,   dN_j = Σ dW zz',
+    dH = L'dN_jL + ∂L'N_jL + L'N_j∂L.
 
-h is at its maximum in v and η is linear in (β, θ), so
+h is at its maximum in v and η is linear in (β, θ) at fixed v, so with (A, B) = tr(A'B)
 
     d²h = Σ [-W ∂η∂η' + r_ψ (∂η dψ' + dψ ∂η') + l_ψψ dψdψ'] + dv'H dv
-    d² log|H| = Σ l_i d²W_i + 2 Σ (dW κ' + κ dW') + 2 Σ W ∂a'H^-1∂a - tr(H^-1 dH H^-1 dH)
+    d² log|H| = Σ a d²W + 2 (∂L, dN_jLH^-1) + 2 transposed + 2 (∂L, N_j∂LH^-1) - tr(H^-1dH H^-1dH)
     d²W = W'' dηdη' + W'_ψ (dη dψ' + dψ dη') + W_ψψ dψdψ' + W' d²η,
 
-with leverages l_i = a_i'H^-1 a_i and κ_i = a_i'H^-1 ∂a_i. d²η needs d²v, from differentiating the
-mode's equation twice; with t = -½ H^-1 Σ l W' a and m_i = a_i't it leaves
+a being the leverages. d²η needs d²v, from differentiating the mode's equation twice; with d_j and t
+of `slopes` and m_i = z_i'Lt it leaves
 
-    -½ Σ l W' d²η = Σ [-m W' dηdη' - m W_ψ (dη dψ' + dψ dη') + m r_ψψ dψdψ'
-                       + (ρ ∂a'dv + t'∂a dr + transposed)],        ρ = -½ l W' - m W.
+    -½ Σ a W' d²η = Σ [-m W' dηdη' - m W_ψ (dη dψ' + dψ dη') + m r_ψψ dψdψ']
+                    + (∂L, R_jdv' + (Σ z dr) t') + transposed,      R_j = -d_j - N_jLt.
 
-∂a_i is not zero for an entry (a, b) of a triangle only: z_ia in effect b. Families give first
-derivatives in ψ and W', and some the second ones; for the others central differences of the first
-in η and ψ, row by row, are good to 1e-8.
+∂L is one at an entry (e, f) of a triangle. Rows enter by sums within levels of z x', zz' and zz' x'
+and by X'ωX only. Families give first derivatives in ψ and W', and some the second ones; for the
+others central differences of the first in η and ψ, row by row, are good to 1e-8.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerstats.model.engines.elimination import Eliminated
-from peerstats.model.engines.place import Place, State
 from peerstats.model.engines.problem import Problem
-from peerstats.model.engines.structure import Structure, lower
+from peerstats.model.engines.slopes import Here, Levels, Response, Slopes
 from peerstats.model.families.family import AuxiliarySecond, AuxiliarySlopes
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
 STEP = 1e-4  # in η and ψ: truncation h²/6 and rounding 1e-16/h are both negligible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """Derivatives of each row's l, r and W; k auxiliary predictors."""
+    """What rows give to d²L: the weight of -dηdη' beside W, and (n, g) columns times dψ.
 
-    r: Array
-    w: Array
-    w1: Array  # W'
-    w2: Array  # W''
-    by_psi: tuple[Array, Array, Array]  # l_ψ, r_ψ, W_ψ, each (n, k)
-    w1_psi: Array  # W'_ψ (n, k)
-    by_psi2: tuple[Array, Array, Array]  # l_ψψ, r_ψψ, W_ψψ, each (n, k, k)
+    `cross` is ½ a W'' + m W'. `by_r`, `by_bend` and `by_w` are the columns of all G, each times its
+    r_ψ, ½ a W'_ψ + m W_ψ and W_ψ. `psi` is d²L in γ at fixed η.
+    """
+
+    cross: Array
+    by_r: Array
+    by_bend: Array
+    by_w: Array
+    psi: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Columns:
-    """Where parameters stand: γ_j's columns, θ's, and the effect and column of Z of each θ."""
+class Sums:
+    """Sums of rows within levels; P parameters, one column each, and pairs e ≥ f of effects.
 
-    total: int
-    gamma: tuple[slice, ...]
-    theta: slice
-    effect: Codes
-    Z: Array  # (n, θ)
+    `r` is Σ z ∂r without that through E and `w` Σ zz' dW without that through B, (levels, K, P) and
+    (levels, pairs, P); `w_z` Σ W' zz' z'; `cross` and `cross_z` Σ ω z x' and Σ ω zz'.
+    """
+
+    r: Array
+    w: Array
+    w_z: Array
+    cross: Array
+    cross_z: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Motion:
-    """First derivatives: ∂η, dη, dr and dW (n, P), and by levels F and dv (levels, K, P)."""
+    """E, B, F and dv, (levels, K, P), and dN (levels, K, K, P)."""
 
     direct: Array
-    eta: Array
-    r: Array
-    w: Array
+    effects: Array
     force: Array
     modes: Array
+    N: Array
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Level:
-    """What rows take from their level: a (n, K), H^-1 a, v, t, l and m."""
-
-    inverse: Array  # (levels, K, K)
-    code: Codes
-    starts: Codes
-    a: Array
-    first: Array
-    v: Array
-    t: Array
-    leverage: Array
-    moved: Array
-
-    def sums(self, rows: Array) -> Array:
-        """Sums over the rows of each level."""
-        found: Array = np.add.reduceat(rows, self.starts, axis=0)
-        return found
-
-
-def laplace_hessian(s: Structure, place: Place, at: State, H: Eliminated) -> tuple[Array, Array]:
-    """Return d²L in (β, γ, θ), (P, P), and dv, (levels K, P), at the modes.
-
-    All effects must be those of the first factor.
-    """
-    problem = s.problem
-    rows, columns = _rows(s, place, at), _columns(s)
-    level = _level(s, place, at, H, rows)
-    motion = _motion(problem, rows, columns, level)
-    flat = (-1, columns.total)
-    total: Array = motion.modes.reshape(flat).T @ motion.force.reshape(flat)
-    total += _of_rows(problem, rows, columns, level, motion)
-    turning = _turning(rows, columns, level, motion)
-    total[columns.theta] += turning
-    total[:, columns.theta] += turning.T
-    total += _of_determinant(rows, columns, level, motion)
-    return 0.5 * (total + total.T), motion.modes.reshape(flat)
+def laplace_hessian(model: Slopes, here: Here, found: Response) -> tuple[Array, Array]:
+    """Return d²L in (β, γ, θ), (P, P), and dv, (levels K, P), at the modes."""
+    X = model.levels.problem.X
+    rows = _rows(model, here, found)
+    p, g = X.shape[1], rows.by_r.shape[1]
+    P = p + g + len(model.levels.entries[0])
+    total = np.zeros((P, P))
+    total[:p, :p] = -X.T @ (X * (here.w + rows.cross)[:, None])
+    total[:p, p : p + g] = X.T @ (rows.by_r - rows.by_bend)
+    total[p : p + g, :p] = total[:p, p : p + g].T
+    total[p : p + g, p : p + g] = rows.psi
+    if not here.v.size:
+        return total, np.zeros((0, P))
+    sums = _sums(model.levels, here, found, rows)
+    motion = _motion(model, here, found, sums)
+    total += _of_levels(here, sums, motion)
+    turning = _turning(model, here, found, (sums, motion))
+    total[p + g :] += turning
+    total[:, p + g :] += turning.T
+    total += _of_determinant(model, here, found, motion)
+    return 0.5 * (total + total.T), _flat(motion.modes)
 
 
-def _rows(s: Structure, place: Place, at: State) -> Rows:
+def _of_levels(here: Here, sums: Sums, motion: Motion) -> Array:
+    """dv'H dv, and what products of ∂η, dη and dψ have through the effects."""
+    E, B = _flat(motion.direct), _flat(motion.effects)
+    both = E.T @ _flat(sums.r) - B.T @ _flat(sums.cross)
+    total: Array = _flat(motion.modes).T @ _flat(motion.force) + both + both.T
+    total -= E.T @ _flat(here.N @ motion.direct) + B.T @ _flat(sums.cross_z @ motion.effects)
+    return total
+
+
+def _flat(x: Array) -> Array:
+    """All but the parameters in one axis."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _rows(model: Slopes, here: Here, found: Response) -> Rows:
     """The family's derivatives at (η, ψ); W's only where v moves."""
-    problem, family, k = s.problem, place.family, place.psi.shape[1]
-    none = np.zeros(problem.n)
-    w1, w2, w1_psi = none, none, np.zeros((problem.n, k))
-    by_psi, by_psi2 = (w1_psi,) * 3, (np.zeros((problem.n, k, k)),) * 3
+    problem, family, psi = model.levels.problem, model.place.family, model.place.psi
+    cross = np.zeros(problem.n)
+    if here.v.size:
+        bend = found.bend
+        if bend is None:
+            up, down = (family.third(problem.y, here.eta + h, problem.m) for h in (STEP, -STEP))
+            bend = (up - down) / (2.0 * STEP)
+        cross = 0.5 * found.leverage * bend + found.moved * found.third
     slopes, second = problem.family.auxiliary_slopes, problem.family.auxiliary_second
-    here = (problem.y, at.eta, problem.m, place.psi)
-    if slopes is not None:
-        by_psi = slopes(*here)
-        w1_psi, by_psi2 = _differenced(slopes, *here) if second is None else second(*here)
-    if s.width and family.higher is not None:
-        w1, w2 = family.higher(at.eta, at.w)
-    elif s.width:
-        up, w1, down = (family.third(problem.y, at.eta + h, problem.m) for h in (STEP, 0.0, -STEP))
-        w2 = (up - down) / (2.0 * STEP)
-    return Rows(r=at.r, w=at.w, w1=w1, w2=w2, by_psi=by_psi, w1_psi=w1_psi, by_psi2=by_psi2)
+    if slopes is None:
+        nothing = np.zeros((problem.n, 0))
+        return Rows(cross=cross, by_r=nothing, by_bend=nothing, by_w=nothing, psi=np.zeros((0, 0)))
+    at = (problem.y, here.eta, problem.m, psi)
+    _, r_psi, w_psi = slopes(*at)
+    w1_psi, (l_2, r_2, w_2) = _differenced(slopes, *at) if second is None else second(*at)
+    half, moved = 0.5 * found.leverage[:, None], found.moved[:, None]
+    weights = l_2 - half[:, None] * w_2 + moved[:, None] * r_2
+    return Rows(
+        cross=cross,
+        by_r=_columns(problem, r_psi),
+        by_bend=_columns(problem, half * w1_psi + moved * w_psi),
+        by_w=_columns(problem, w_psi),
+        psi=np.block([[G.T @ (weights[:, i, j, None] * other) for j, other in enumerate(problem.G)]
+                      for i, G in enumerate(problem.G)]),
+    )  # fmt: skip
+
+
+def _columns(problem: Problem, weights: Array) -> Array:
+    """The columns of all G, those of G_j times the j-th weight."""
+    return np.column_stack([w[:, None] * G for w, G in zip(weights.T, problem.G, strict=True)])
 
 
 def _differenced(
@@ -156,124 +171,68 @@ def _differenced(
     return (above - below) / (2.0 * STEP), (l_2, r_2, w_2)
 
 
-def _columns(s: Structure) -> Columns:
-    problem = s.problem
-    ends = np.cumsum([problem.X.shape[1], *(G.shape[1] for G in problem.G)])
-    effects, Z = [], [np.zeros((problem.n, 0))]
-    for block, span in zip(problem.blocks, s.spans, strict=True):
-        a, b = lower(block)
-        effects += [span.start + int(e) for e in b]
-        Z.append(block.Z[:, a])
-    total = int(ends[-1]) + len(effects)
-    return Columns(
-        total=total,
-        gamma=tuple(slice(int(i), int(j)) for i, j in pairwise(ends)),
-        theta=slice(int(ends[-1]), total),
-        effect=np.array(effects, dtype=np.intp),
-        Z=np.column_stack(Z),
-    )
+def _sums(levels: Levels, here: Here, found: Response, rows: Rows) -> Sums:
+    Z, p, g = levels.columns, levels.problem.X.shape[1], rows.by_r.shape[1]
+    K = len(Z)
+    e, f = levels.pairs
+    P = p + g + len(levels.entries[0])
+    squares = Z[e] * Z[f]
+    weights = np.concatenate([Z * here.w, Z * rows.cross, squares * found.third])
+    own = levels.products(weights, levels.both)
+    r, cross, w = (np.zeros((len(own), size, P)) for size in (K, K, len(e)))
+    r[:, :, :p], cross[:, :, :p] = -own[:, :K, :p], own[:, K : 2 * K, :p]
+    w[:, :, :p] = own[:, 2 * K :, :p]
+    if g:
+        columns = np.column_stack([rows.by_r, rows.by_bend, rows.by_w])
+        by_psi = levels.products(np.concatenate([Z, squares]), columns)
+        r[:, :, p : p + g], cross[:, :, p : p + g] = by_psi[:, :K, :g], by_psi[:, :K, g : 2 * g]
+        w[:, :, p : p + g] = by_psi[:, K:, 2 * g :]
+    return Sums(r=r, w=w, w_z=own[:, 2 * K :, p:], cross=cross, cross_z=own[:, K : 2 * K, p:])
 
 
-def _level(s: Structure, place: Place, at: State, H: Eliminated, rows: Rows) -> Level:
-    problem, K = s.problem, s.width
-    starts = problem.starts if K else np.zeros(1, dtype=np.intp)
-    code = s.code if K else np.zeros(problem.n, dtype=np.intp)
-    inverse = H.inverses if K else np.zeros((1, 0, 0))
-    a, v = place.loadings.first, at.v.reshape(len(starts), K)
-    first = np.einsum("nij,nj->ni", inverse[code], a)
-    leverage = np.einsum("nk,nk->n", a, first)
-    pull = np.add.reduceat(a * (leverage * rows.w1)[:, None], starts, axis=0)
-    t = -0.5 * np.einsum("lij,lj->li", inverse, pull)
-    return Level(
-        inverse=inverse,
-        code=code,
-        starts=starts,
-        a=a,
-        first=first,
-        v=v,
-        t=t,
-        leverage=leverage,
-        moved=np.einsum("nk,nk->n", a, t[code]),
-    )
+def _motion(model: Slopes, here: Here, found: Response, sums: Sums) -> Motion:
+    (row, column), K = model.levels.entries, len(model.factor)
+    theta = np.arange(sums.r.shape[2] - len(row), sums.r.shape[2])
+    direct = np.zeros_like(sums.r)
+    direct[:, row, theta] = here.v[:, column]
+    force = model.factor.T @ (sums.r - here.N @ direct)
+    force[:, column, theta] += here.s[:, row]
+    modes = found.inverse @ force
+    effects = direct + model.factor @ modes
+    e, f = model.levels.pairs
+    N = np.empty((len(force), K, *force.shape[1:]))
+    N[:, e, f] = N[:, f, e] = sums.w + sums.w_z @ effects
+    return Motion(direct=direct, effects=effects, force=force, modes=modes, N=N)
 
 
-def _motion(problem: Problem, rows: Rows, columns: Columns, level: Level) -> Motion:
-    direct = np.zeros((problem.n, columns.total))
-    direct[:, : problem.X.shape[1]] = problem.X
-    direct[:, columns.theta] = columns.Z * level.v[level.code][:, columns.effect]
-    by_r, by_w = np.zeros_like(direct), np.zeros_like(direct)
-    for j, (G, part) in enumerate(zip(problem.G, columns.gamma, strict=True)):
-        by_r[:, part] = rows.by_psi[1][:, j, None] * G
-        by_w[:, part] = rows.by_psi[2][:, j, None] * G
-    pushed = by_r - rows.w[:, None] * direct
-    force = np.empty((len(level.starts), level.a.shape[1], columns.total))
-    for e, a in enumerate(level.a.T):
-        force[:, e] = level.sums(a[:, None] * pushed)
-    own = level.sums(columns.Z * rows.r[:, None])
-    places = np.arange(columns.total)[columns.theta]
-    for c, (place, e) in enumerate(zip(places, columns.effect, strict=True)):
-        force[:, e, place] += own[:, c]
-    modes = np.matmul(level.inverse, force)
-    eta = direct.copy()
-    for e, a in enumerate(level.a.T):
-        eta += a[:, None] * modes[level.code, e]
-    return Motion(
-        direct=direct,
-        eta=eta,
-        r=by_r - rows.w[:, None] * eta,
-        w=by_w + rows.w1[:, None] * eta,
-        force=force,
-        modes=modes,
-    )
-
-
-def _of_rows(problem: Problem, rows: Rows, columns: Columns, level: Level, motion: Motion) -> Array:
-    """All products of ∂η, dη and dψ."""
-    half, moved = 0.5 * level.leverage, level.moved
-    direct, eta = motion.direct, motion.eta
-    total = -direct.T @ (rows.w[:, None] * direct)
-    total -= eta.T @ ((half * rows.w2 + moved * rows.w1)[:, None] * eta)
-    _, r_psi, w_psi = rows.by_psi
-    l2, r2, w2 = rows.by_psi2
-    for j, (G, part) in enumerate(zip(problem.G, columns.gamma, strict=True)):
-        bend = half * rows.w1_psi[:, j] + moved * w_psi[:, j]
-        cross = direct.T @ (r_psi[:, j, None] * G) - eta.T @ (bend[:, None] * G)
-        total[:, part] += cross
-        total[part] += cross.T
-        for i, (other, place) in enumerate(zip(problem.G, columns.gamma, strict=True)):
-            weight = l2[:, i, j] - half * w2[:, i, j] + moved * r2[:, i, j]
-            total[place, part] += other.T @ (weight[:, None] * G)
+def _turning(model: Slopes, here: Here, found: Response, moved: tuple[Sums, Motion]) -> Array:
+    """(∂L, R dv' + (Σ z dr) t' - dN LH^-1), the rows of θ: (θ, P)."""
+    sums, motion = moved
+    (row, column), K = model.levels.entries, len(model.factor)
+    levels, P = len(here.v), sums.r.shape[2]
+    R = -found.d - np.matmul(here.N, found.Lt[:, :, None])[:, :, 0]
+    by_dr = sums.r - here.N @ motion.effects
+    first = (R.T @ motion.modes.reshape(levels, -1)).reshape(K, K, P)
+    second = (found.t.T @ by_dr.reshape(levels, -1)).reshape(K, K, P)
+    third = np.tensordot(motion.N, model.factor @ found.inverse, axes=([0, 2], [0, 1]))
+    total: Array = first[row, column] + second[column, row] - third[row, :, column]
     return total
 
 
-def _turning(rows: Rows, columns: Columns, level: Level, motion: Motion) -> Array:
-    """ρ ∂a'dv + t'∂a dr - κ dW, the rows of θ: (θ, P)."""
-    Z, effect = columns.Z, columns.effect
-    rho = -0.5 * level.leverage * rows.w1 - level.moved * rows.w
-    pulled = level.sums(Z * rho[:, None])
-    total: Array = np.einsum("lc,lcp->cp", pulled, motion.modes[:, effect])
-    total += (Z * level.t[level.code][:, effect]).T @ motion.r
-    total -= (Z * level.first[:, effect]).T @ motion.w
-    return total
-
-
-def _of_determinant(rows: Rows, columns: Columns, level: Level, motion: Motion) -> Array:
-    """½ tr(H^-1 dH H^-1 dH) - Σ W ∂a'H^-1∂a."""
-    Z, effect, a = columns.Z, columns.effect, level.a
-    K, places = a.shape[1], np.arange(columns.total)[columns.theta]
-    change = np.empty((len(level.starts), K, K, columns.total))
-    for e in range(K):
-        for f in range(e + 1):
-            change[:, e, f] = change[:, f, e] = level.sums((a[:, e] * a[:, f])[:, None] * motion.w)
-    for c, (place, e) in enumerate(zip(places, effect, strict=True)):
-        own = level.sums(a * (rows.w * Z[:, c])[:, None])
-        change[:, e, :, place] += own
-        change[:, :, e, place] += own
-    turned = np.einsum("lij,ljkp->likp", level.inverse, change)
-    flat = (-1, columns.total)
-    total: Array = 0.5 * turned.reshape(flat).T @ turned.swapaxes(1, 2).reshape(flat)
-    for c, place in enumerate(places):
-        for d, other in enumerate(places):
-            own = level.sums(rows.w * Z[:, c] * Z[:, d])
-            total[place, other] -= own @ level.inverse[:, effect[c], effect[d]]
+def _of_determinant(model: Slopes, here: Here, found: Response, motion: Motion) -> Array:
+    """½ tr(H^-1 dH H^-1 dH) - (∂L, N ∂L H^-1)."""
+    (row, column), L, K = model.levels.entries, model.factor, len(model.factor)
+    levels, P = len(here.v), motion.N.shape[3]
+    theta = range(P - len(row), P)
+    half = (L.T @ motion.N.reshape(levels, K, -1)).reshape(motion.N.shape)
+    change = (L.T @ half.swapaxes(1, 2).reshape(levels, K, -1)).reshape(motion.N.shape)
+    NL = here.N @ L
+    for place, e, f in zip(theta, row, column, strict=True):
+        change[:, f, :, place] += NL[:, e]
+        change[:, :, f, place] += NL[:, e]
+    turned = (found.inverse @ change.reshape(levels, K, -1)).reshape(change.shape)
+    total: Array = 0.5 * _flat(turned).T @ _flat(turned.swapaxes(1, 2))
+    own = here.N.reshape(levels, -1).T @ found.inverse.reshape(levels, -1)
+    own = own.reshape((K,) * 4)[row[:, None], row, column[:, None], column]
+    total[P - len(row) :, P - len(row) :] -= own
     return total

@@ -27,6 +27,8 @@ from peerstats.model.engines.evaluation import Evaluation
 from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.newton import newton
 from peerstats.model.engines.optimise import Hessian, Optimum, compared, maximise, whitening
+from peerstats.model.engines.place import State
+from peerstats.model.engines.scoring import entries, inside, scored
 from peerstats.model.engines.structure import check_size, lower
 from peerstats.model.engines.turned import triangles, turned, turned_back
 
@@ -36,6 +38,7 @@ LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess, for a column of length 1 a r
 NEAR_ZERO = 0.1  # a smaller part of a row of L is compared with 0
 MOST_EFFECTS = 3  # of a level, for quadrature
 MOST_NODES = 16_000
+LEAST_SHARE = 0.1  # of a first guess at a variance, left by a better one
 SECOND = 0.5  # of the first guess, for a second try
 
 
@@ -58,16 +61,27 @@ class Search:
         found = self.likelihood.evaluate(self.whole(parameters), modes)
         return replace(found, gradient=found.gradient[list(self.free)])
 
+    def approach(self, parameters: Array, modes: Array) -> Evaluation:
+        """The same, as exactly as a search needs it that goes on from there."""
+        found = self.likelihood.approach(self.whole(parameters), modes)
+        return replace(found, gradient=found.gradient[list(self.free)])
+
     def run(self, start: Array, modes: Array | None = None, scale: Array | None = None) -> Optimum:
         """Maximise from a whole vector; `scale` is of the free parameters."""
         places = list(self.free)
         modes = np.zeros(self.likelihood.structure.q) if modes is None else modes
         hessian = self.hessian
-        found = None if hessian is None else newton(self.evaluate, start[places], modes, hessian)
+        found = None if hessian is None else newton(self.approach, start[places], modes, hessian)
         if found is not None and found.reached:
-            return found
+            return self._settled(found)
         scale = self._scale(start) if scale is None else scale
         return maximise(self.evaluate, start[places], scale, modes, hessian)
+
+    def _settled(self, found: Optimum) -> Optimum:
+        """The optimum with modes as exact as others, where those on the way were not."""
+        if self.likelihood.settled:
+            return found
+        return replace(found, evaluation=self.evaluate(found.parameters, found.evaluation.modes))
 
     @property
     def hessian(self) -> Hessian | None:
@@ -180,14 +194,18 @@ def _start(search: Search) -> Array:
 
 
 def first_guess(search: Search) -> Array:
-    """Moment estimates effect by effect: E(Σzr)² ≈ w + τ²w² with w = Σz²W of a level."""
+    """Moment estimates effect by effect: E(Σzr)² ≈ w + τ²w² with w = Σz²W of a level.
+
+    From there a step of scoring finds covariances, where there is one block of effects. (Several
+    may have a maximum each, which effects taken one by one are a fairer start for.)
+    """
     likelihood, problem = search.likelihood, search.likelihood.problem
     _, k, total = likelihood.ends
     start = np.zeros(total)
     start[:k] = np.r_[search.fixed.beta, search.fixed.auxiliary]
-    place = likelihood.place(start)
-    at = likelihood.at(place, np.zeros(likelihood.structure.q))
-    for block, part in zip(problem.blocks, likelihood.structure.triangles, strict=True):
+    at = likelihood.at(likelihood.place(start), np.zeros(likelihood.structure.q))
+    diagonals = []
+    for block in problem.blocks:
         L = np.zeros((block.size, block.size))
         for e, z in enumerate(block.Z.T):
             code, w = block.codes[:, 0], np.maximum(at.w, 1e-12)
@@ -196,7 +214,33 @@ def first_guess(search: Search) -> Array:
             length = max(float(z @ z) / len(z), 1e-300)
             low, high = LEAST_TAU**2 / length, MOST_TAU**2 / length
             L[e, e] = np.sqrt(np.clip(guess, low, high))
-        start[k:][part] = L[lower(block)]
+        diagonals.append(L)
+    if likelihood.knows_hessian and len(diagonals) == 1:
+        return _scored(likelihood, start, at, diagonals[0])
+    parts = zip(diagonals, problem.blocks, strict=True)
+    return np.concatenate([start[:k], *(L[lower(block)] for L, block in parts)])
+
+
+def _scored(likelihood: Blocks, start: Array, at: State, L: Array) -> Array:
+    """A step of scoring from LL' at fixed β, grown to the scale that β has given the effects.
+
+    Without effects β is on the scale of a latent variable of variance σ² + z'Γz, σ² of which is its
+    own: Γ' = Γ/(1 - z'Γz/σ²) and β' = β √(1 + z'Γ'z/σ²), for the mean z'Γz of rows.
+    """
+    levels, problem, (p, k, _) = likelihood.levels, likelihood.problem, likelihood.ends
+    old = L @ L.T
+    N = levels.squares(np.maximum(at.w, 0.0))
+    target = scored(N, levels.sums(at.r), old, entries((len(L),)))
+    gamma = old if target is None else inside(old, target, LEAST_SHARE)
+    spread = float(levels.forms(gamma[None]).mean()) if len(gamma) else 0.0
+    if spread > MOST_TAU**2:
+        gamma, spread = gamma * MOST_TAU**2 / spread, MOST_TAU**2
+    latent = problem.family.latent_variance
+    if latent is not None:
+        growth = min(1.0 / max(1.0 - spread / latent, 1e-3), MOST_TAU**2 / max(spread, 1e-300))
+        gamma, spread = gamma * growth, spread * growth
+        start[:p] *= np.sqrt(1.0 + spread / latent)
+    start[k:] = np.linalg.cholesky(gamma)[levels.entries]
     return start
 
 

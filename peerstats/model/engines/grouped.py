@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.scoring import entries, inverses, products
 from peerstats.model.engines.structure import Structure
 
 Array = NDArray[np.float64]
@@ -137,7 +138,7 @@ class Grouped:
     @cached_property
     def entries(self) -> Array:
         """The matrices E_a, (a, K, K)."""
-        return _entries(tuple(block.size for block in self.problem.blocks))
+        return entries(tuple(block.size for block in self.problem.blocks))
 
     @cached_property
     def flat(self) -> Array:
@@ -175,7 +176,7 @@ class Grouped:
     def moments(self, at: Place) -> Moments:
         """Sum over groups what both scoring and Newton's method need."""
         S = (at.A @ self.sums.N).reshape(len(at.A), -1)
-        t, m = self.flat @ S.sum(axis=0), self._ring(S, S)
+        t, m = self.flat @ S.sum(axis=0), products(self.flat, S, S)
         if self.reml and len(at.change):
             less_t, less_m = self._of_fixed(at, S)
             t, m = t - less_t, m - less_m
@@ -186,7 +187,7 @@ class Grouped:
         J, K, p = at.fixed.shape[0], at.fixed.shape[1], len(at.change)
         share = moments.q / at.r2
         squares = (at.pull[:, :, None] * at.pull[:, None, :]).reshape(J, -1)
-        bend = self._ring(moments.S, squares)
+        bend = products(self.flat, moments.S, squares)
         if p:
             through = (at.pull.T @ at.fixed.reshape(J, -1)).reshape(K * K, p + 1)[:, :p]
             h = lapack.dtrtrs(at.root[:p, :p], (self.flat @ through).T, lower=1)[0]
@@ -198,12 +199,6 @@ class Grouped:
         """q, as r² falls by it with γ."""
         return self.flat @ (at.pull.T @ at.pull).ravel()
 
-    def _ring(self, S: Array, other: Array) -> Array:
-        """Σ_j tr(E_a S_j E_b Y_j) for matrices S_j and Y_j, each as a row."""
-        K = self.entries.shape[1]
-        products = (S.T @ other).reshape(K, K, K, K)  # jk, li
-        return self.flat @ products.transpose(3, 0, 1, 2).reshape(K * K, K * K) @ self.flat.T
-
     def _of_fixed(self, at: Place, S: Array) -> tuple[Array, Array]:
         """What V^-1 has more than P = V^-1 - V^-1X(X'V^-1X)^-1X'V^-1: in t and in m."""
         J, K, p = at.fixed.shape[0], at.fixed.shape[1], len(at.change)
@@ -211,10 +206,10 @@ class Grouped:
         columns = at.fixed[:, :, :p] @ np.tril(inverse).T
         own = (columns @ columns.transpose(0, 2, 1)).reshape(J, -1)
         wide = columns.reshape(J, -1)
-        products = (wide.T @ wide).reshape(K, p, K, p).transpose(0, 2, 1, 3)
-        both = self.flat @ products.reshape(K * K, p * p)
-        turned = self.flat @ products.transpose(0, 1, 3, 2).reshape(K * K, p * p)
-        cross = self._ring(S, own)
+        squares = (wide.T @ wide).reshape(K, p, K, p).transpose(0, 2, 1, 3)
+        both = self.flat @ squares.reshape(K * K, p * p)
+        turned = self.flat @ squares.transpose(0, 1, 3, 2).reshape(K * K, p * p)
+        cross = products(self.flat, S, own)
         return self.flat @ own.sum(axis=0), cross + cross.T - both @ turned.T
 
     def scored(self, at: Place, found: Moments, gamma: Array) -> Array | None:
@@ -231,36 +226,5 @@ class Grouped:
 
 
 @cache
-def _entries(sizes: tuple[int, ...]) -> Array:
-    """Symmetric matrices with ones at an entry of a block's lower triangle."""
-    found, start, total = [], 0, sum(sizes)
-    for size in sizes:
-        for i, j in zip(*np.tril_indices(size), strict=True):
-            entry = np.zeros((total, total))
-            entry[start + i, start + j] = entry[start + j, start + i] = 1.0
-            found.append(entry)
-        start += size
-    entries = np.array(found)
-    entries.flags.writeable = False
-    return entries
-
-
-@cache
 def _upper(p: int) -> Array:
     return np.triu(np.ones((p, p)))
-
-
-def inverses(D: Array) -> tuple[Array, Array]:
-    """The inverses of I + D_j for many small matrices D_j, and their determinants."""
-    if D.shape[1] == 1:
-        B = 1.0 + D
-        return 1.0 / B, B[:, 0, 0]
-    if D.shape[1] == 2:
-        a, d = 1.0 + D[:, 0, 0], 1.0 + D[:, 1, 1]
-        determinants = a * d - D[:, 0, 1] * D[:, 1, 0]
-        found = np.negative(D)
-        found[:, 0, 0], found[:, 1, 1] = d, a
-        found /= determinants[:, None, None]
-        return found, determinants
-    B = D + np.eye(D.shape[1])
-    return np.asarray(np.linalg.inv(B), np.float64), np.asarray(np.linalg.det(B), np.float64)

@@ -21,6 +21,7 @@ from peerstats.model.engines.fixed import Prepared
 from peerstats.model.engines.grouped import Grouped, Moments, Place, Sums
 from peerstats.model.engines.newton import newton
 from peerstats.model.engines.optimise import Optimum
+from peerstats.model.engines.scoring import inside
 from peerstats.model.engines.structure import Structure
 
 Array = NDArray[np.float64]
@@ -98,18 +99,14 @@ class _Search:
         return Evaluation(value=at.value, gradient=gradient, modes=NO_MODES, hessian=hessian)
 
     def _inside(self, old: Array, target: Array) -> Array:
-        """The target, or where it is no covariance one of which each direction keeps a share."""
+        """The target, or where it is no covariance one nearby."""
         model = self.model
         aim = model.matrix(target)
         if not lapack.dpotrf(aim)[1]:
             return target
         self.outside += 1
-        root = np.linalg.cholesky(old)
-        half = np.linalg.solve(root, aim)
-        values, vectors = np.linalg.eigh(np.linalg.solve(root, half.T))
-        kept = root @ (vectors * np.sqrt(np.maximum(values, LEAST_SHARE)))
         places = model.flat / model.flat.sum(axis=1)[:, None]
-        found: Array = places @ (kept @ kept.T).ravel()
+        found: Array = places @ inside(old, aim, LEAST_SHARE).ravel()
         return found
 
 

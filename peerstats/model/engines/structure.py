@@ -144,16 +144,10 @@ class Structure:
 
     def loadings(self, L: tuple[Array, ...]) -> Loadings:
         """A's entries, row by row."""
-        first = [self._columns(k, L[k]) for k in self.first]
-        rest = [self._columns(k, L[k]) for k in self.rest]
-        nothing = np.zeros((self.problem.n, 0))
-        return Loadings(
-            structure=self,
-            first=np.asfortranarray(np.column_stack([nothing, *first])),  # used by columns
-            rest=np.column_stack([nothing, *rest]),
-        )
+        return Loadings(structure=self, L=L)
 
-    def _columns(self, k: int, L: Array) -> Array:
+    def columns(self, k: int, L: Array) -> Array:
+        """A's entries of block k."""
         block = self.problem.blocks[k]
         rows = block.Z @ L
         if block.shares is None:
@@ -219,11 +213,25 @@ def _lower(size: int) -> tuple[Codes, Codes]:
 
 @dataclass(frozen=True, eq=False)
 class Loadings:
-    """A at one θ: `first` (n, K), `rest` (n, M)."""
+    """A at one θ."""
 
     structure: Structure
-    first: Array
-    rest: Array
+    L: tuple[Array, ...]
+
+    @cached_property
+    def first(self) -> Array:
+        """The first factor's columns (n, K), in an order for use one by one."""
+        return np.asfortranarray(self._columns(self.structure.first))
+
+    @cached_property
+    def rest(self) -> Array:
+        """Those of the rest, (n, M)."""
+        return self._columns(self.structure.rest)
+
+    def _columns(self, blocks: tuple[int, ...]) -> Array:
+        s = self.structure
+        nothing = np.zeros((s.problem.n, 0))
+        return np.column_stack([nothing, *(s.columns(k, self.L[k]) for k in blocks)])
 
     def spread(self, v: Array) -> Array:
         """A v."""
