@@ -43,9 +43,11 @@ def read_outcome(formula: Formula, used: Found, kind: str) -> Outcome:
 
 
 def _values(node: Node, used: Found, *, finite: bool = True) -> Array:
-    columns: dict[str, Values] = {v: as_numbers(find_variable(used, v)) for v in names_in(node)}
+    found = {name: find_variable(used, name) for name in names_in(node)}
+    columns: dict[str, Values] = {name: as_numbers(variable) for name, variable in found.items()}
     values = np.asarray(evaluate(node, columns, {}, learn=True), dtype=np.float64)
-    if finite and isinstance(node, Name) and not np.isfinite(values).all():
+    sure = not isinstance(node, Name) or found[node.name].finite
+    if finite and not sure and not np.isfinite(values).all():
         raise DataError(f"Outcome '{node}' holds infinite values; correct it.")
     return values
 

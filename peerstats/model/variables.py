@@ -41,17 +41,21 @@ FEW = 500  # rows
 
 Values = NDArray[np.float64] | Categories
 
+Coded = tuple[NDArray[np.intp], list[Any]]  # numbers of levels, and the levels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Variable:
     """A column as it was given: an array of numpy's or, of other kinds, one of pandas'.
 
-    `finite` says that all of it are numbers and none of them is infinite.
+    `finite` says that all of it are numbers and none of them is infinite. Text is numbered when it
+    is found, which also shows where it is missing.
     """
 
     name: str
     values: Any
     finite: bool
+    coded: Coded | None = None
 
     def take(self, rows: NDArray[np.intp]) -> Variable:
         """Return some of the rows."""
@@ -103,10 +107,10 @@ def find_variable(found: Found, name: str) -> Variable:
     if isinstance(found, dict):
         return found[name]
     values = _stored(found, name)
-    if not isinstance(values, np.ndarray):
-        return Variable(name=name, values=values, finite=False)
-    kind = values.dtype.kind
-    finite = kind in "iub" or (kind == "f" and bool(np.isfinite(values).all()))
+    kind = values.dtype.kind if isinstance(values, np.ndarray) else ""
+    if kind == "O" or isinstance(values.dtype, pd.StringDtype):
+        return Variable(name=name, values=values, finite=False, coded=_code(values))
+    finite = kind in tuple("iub") or (kind == "f" and bool(np.isfinite(values).all()))
     return Variable(name=name, values=values, finite=finite)
 
 
@@ -115,10 +119,8 @@ def _stored(frame: pd.DataFrame, name: str) -> Any:
     # Where pandas has this door, no Series is made: with ten covariates and few rows, Series take
     # longer than reading the columns and building the design.
     read = getattr(frame, "_get_column_array", None)
-    if read is not None and name in frame.columns:
-        place = frame.columns.get_loc(name)
-        if isinstance(place, int):
-            return read(place)
+    if read is not None and frame.columns.is_unique and name in frame.columns:
+        return read(frame.columns.get_loc(name))
     array = find_column(frame, name).array
     return array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array
 
@@ -138,14 +140,8 @@ def _factorized(variable: Variable) -> tuple[NDArray[np.intp], list[Any]]:
     if isinstance(values, pd.Categorical):
         codes, levels = np.asarray(values.codes, dtype=np.intp), values.categories.tolist()
         order = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels) + 1)[1:]).tolist()
-    elif len(values) <= FEW and {*map(type, given := values.tolist())} in ({str}, {int}):
-        # A dictionary is done before pandas has begun.
-        numbers = {level: k for k, level in enumerate(sorted(set(given)))}
-        codes = np.fromiter(map(numbers.__getitem__, given), dtype=np.intp, count=len(given))
-        return codes, list(numbers)
     else:
-        codes, found = pd.factorize(values)
-        levels = found.tolist()
+        codes, levels = variable.coded or _code(values)
         mixed = values.dtype == object and not all(isinstance(level, str) for level in levels)
         if mixed and pd.api.types.infer_dtype(values).startswith("mixed"):
             raise DataError(f"Column '{variable.name}' mixes text and numbers; make it one kind.")
@@ -153,6 +149,17 @@ def _factorized(variable: Variable) -> tuple[NDArray[np.intp], list[Any]]:
     place = np.full(len(levels) + 1, -1, dtype=np.intp)
     place[order] = np.arange(len(order))
     return place[codes], [levels[k] for k in order]
+
+
+def _code(values: Any) -> Coded:
+    """Number values as they come, -1 where they are missing."""
+    if len(values) <= FEW and {*map(type, given := values.tolist())} in ({str}, {int}):
+        # A dictionary is done before pandas has begun.
+        numbers = {level: k for k, level in enumerate(dict.fromkeys(given))}
+        codes = np.fromiter(map(numbers.__getitem__, given), dtype=np.intp, count=len(given))
+        return codes, list(numbers)
+    codes, levels = pd.factorize(values)
+    return codes, levels.tolist()
 
 
 def read_values(variable: Variable) -> Values:
@@ -176,8 +183,8 @@ def missing(variable: Variable) -> NDArray[np.bool_] | None:
     """Return which values are missing, or None where none is."""
     if variable.finite:
         return None
-    values = variable.values
-    gone = pd.isna(values) if isinstance(values, np.ndarray) else np.asarray(values.isna())
+    coded = variable.coded
+    gone = np.asarray(pd.isna(variable.values) if coded is None else coded[0] < 0)
     return gone if gone.any() else None
 
 

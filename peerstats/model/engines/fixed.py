@@ -38,7 +38,7 @@ WIDE = 2.0  # sd of the prior that holds parameters back that run to infinity
 # step is as short as this only once means are below a millionth.
 ROUGH = 1e-3
 FLAT = 1e-3  # eigenvalue below which the Hessian has all but vanished on the way
-CLOSE = 1e-4  # decrement at which a start is close enough
+CLOSE = 1e-3  # decrement at which a start is close enough
 TIGHT = 1e-10  # decrement (squared length of the next step in standard errors)
 
 
@@ -83,7 +83,7 @@ def fit_fixed(problem: Problem) -> FixedFit:
         if step is None:
             break
         decrement = float(step @ at.score)
-        if problem.sizes and decrement <= min(CLOSE, max(at.least / 100.0, TIGHT)):
+        if problem.sizes and decrement <= CLOSE and decrement <= max(at.least / 100.0, TIGHT):
             found = True  # and close enough to start from
             break
         found = decrement <= TIGHT
@@ -183,12 +183,17 @@ def _gram(X: Array, weight: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """Log-likelihood, score and information at one β, and the least W of a row."""
+    """Log-likelihood, score and information at one β, and W of the rows, part by part."""
 
     value: float
     score: Array
     information: Array
-    least: float
+    weights: tuple[Array, ...]
+
+    @property
+    def least(self) -> float:
+        """The least W of a row."""
+        return min(float(part.min()) for part in self.weights)
 
 
 def _at(problem: Problem, beta: Array) -> _Place:
@@ -199,16 +204,14 @@ def _at(problem: Problem, beta: Array) -> _Place:
         X = problem.X[rows]
         eta = X @ beta + problem.offset[rows]
         kernel, r, w = problem.family.slopes(problem.y[rows], eta, problem.m[rows])
-        found.append(_Place(float(kernel.sum()), r @ X, X.T @ (X * w[:, None]), float(w.min())))
-    return (
-        found[0]
-        if len(found) == 1
-        else _Place(
-            sum(part.value for part in found),
-            np.sum([part.score for part in found], axis=0),
-            np.sum([part.information for part in found], axis=0),
-            min(part.least for part in found),
-        )
+        found.append(_Place(float(kernel.sum()), r @ X, X.T @ (X * w[:, None]), (w,)))
+    if len(found) == 1:
+        return found[0]
+    return _Place(
+        sum(part.value for part in found),
+        np.sum([part.score for part in found], axis=0),
+        np.sum([part.information for part in found], axis=0),
+        tuple(w for part in found for w in part.weights),
     )
 
 

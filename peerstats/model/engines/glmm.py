@@ -261,11 +261,13 @@ def _covariance(search: _Search, optimum: Optimum, tau: Array) -> Array:
     total = np.full((p + len(order),) * 2, np.nan)
     if not optimum.min_eigenvalue > 0:  # no maximum, so no standard errors
         return total
-    inverse = np.linalg.inv(optimum.hessian)
+    jacobian = np.ones(p + len(search.free))
+    jacobian[p:] = 1.0 / tau[list(search.free)]  # d log τ = dτ / τ
+    found: Array = np.linalg.inv(optimum.hessian) * jacobian * jacobian[:, None]
+    if len(order) == len(search.free) == 1:
+        return found
     places = [*range(p), *(p + order[k] for k in search.free)]
-    # d log τ = dτ / τ
-    jacobian = np.r_[np.ones(p), 1.0 / tau[list(search.free)]]
-    total[np.ix_(places, places)] = inverse * np.outer(jacobian, jacobian)
+    total[np.ix_(places, places)] = found
     return total
 
 

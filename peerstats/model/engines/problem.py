@@ -242,7 +242,8 @@ def collapse(rows: Rows) -> Rows:
 
 def _begins(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Which rows differ from the row before; the first does."""
-    found = np.ones(len(values), dtype=np.bool_)
+    found = np.empty(len(values), dtype=np.bool_)
+    found[0] = True
     np.not_equal(values[1:], values[:-1], out=found[1:])
     return found
 

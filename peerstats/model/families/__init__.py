@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from peerstats.errors import UsageError, did_you_mean
 from peerstats.model.families import beta_binomial as _beta
@@ -59,7 +60,12 @@ def find_family(family: str | Family, link: str | None = None) -> Family:
             f"Family '{family}' has no link '{link}' (known: {', '.join(links)})."
             f"{did_you_mean(link, links)}"
         )
-    return make(link or links[0])
+    return _made(make, link or links[0])
+
+
+@cache
+def _made(make: Callable[..., Family], link: str) -> Family:
+    return make(link)
 
 
 __all__ = ["FAMILIES", "Family", "find_family"]
