@@ -71,10 +71,11 @@ def with_residual(by_random: Array, slope: Array, df: float, parts: list[Compone
     The profile is undone: log σ is log σ̂(θ), with derivative `slope`, plus a deviation of variance
     1/(2 df), and log sds are those relative to σ plus log σ. The parts' jacobians are in all of θ.
     """
-    follows = np.concatenate([np.arange(len(p.jacobian)) < len(p.sds) for p in parts] + [[True]])
+    flags = [place < len(part.sds) for part in parts for place in range(len(part.jacobian))]
+    follows = np.array([*flags, True], dtype=np.float64)
     change = np.concatenate([*(part.jacobian for part in parts), np.zeros((1, len(slope)))])
     change += follows[:, None] * slope
-    return transformed(by_random, change) + (follows[:, None] & follows) / (2.0 * df)
+    return transformed(by_random, change) + follows[:, None] * follows / (2.0 * df)
 
 
 def transformed(covariance: Array, jacobian: Array) -> Array:

@@ -28,7 +28,8 @@ Where all groups have the same rows of Z and X, that is the maximum itself from 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
+from itertools import accumulate, pairwise
 from math import log, pi
 
 import numpy as np
@@ -37,7 +38,6 @@ from scipy.linalg import lapack
 
 from peerstats.model.engines.problem import Problem
 from peerstats.model.engines.scoring import entries, inverses, products
-from peerstats.model.engines.structure import Structure
 
 Array = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Sums:
     """What is needed of the rows: N (J, K, K), F (J, K, p+1), [Q e]'[Q e], R and least squares' β.
 
     Z stands for its columns block by block made orthonormal, Q_k of W^½Z_k = Q_kT_k; `turn` has
-    the T_k on its diagonal and `sizes` are the lengths of the columns of W^½Z.
+    the T_k on its diagonal, at `spans`, and `sizes` are the lengths of the columns of W^½Z.
     """
 
     N: Array
@@ -60,22 +60,23 @@ class Sums:
     beta: Array
     turn: Array
     sizes: Array
+    spans: tuple[slice, ...]
 
     @classmethod
-    def of(cls, s: Structure) -> Sums | None:
+    def of(cls, problem: Problem) -> Sums | None:
         """Sum over the rows; None where columns of a block of Z are as good as collinear."""
-        problem, K = s.problem, s.width
-        p = problem.X.shape[1]
+        ends = list(accumulate((block.size for block in problem.blocks), initial=0))
+        spans = tuple(slice(start, end) for start, end in pairwise(ends))
+        K, p = ends[-1], problem.X.shape[1]
         root = np.sqrt(problem.m)[:, None]
         turn, rows = np.zeros((K, K)), np.empty((problem.n, K + p + 1))
-        for k in s.first:
-            span = s.spans[k]
-            rows[:, span], turn[span, span] = orthonormal(root * problem.blocks[k].Z)
+        for block, span in zip(problem.blocks, spans, strict=True):
+            rows[:, span], turn[span, span] = orthonormal(root * block.Z)
         rows[:, K:-1], rows[:, -1] = problem.X, problem.y - problem.offset
         rows[:, K:], R = orthonormal(root * rows[:, K:])
         rest = float(R[p, p])
-        sizes = np.sqrt(np.square(turn).sum(axis=0))
-        if not (np.abs(turn.diagonal()) > UNEVEN * sizes).all():
+        sizes = np.sqrt((turn * turn).sum(axis=0))
+        if (np.abs(turn.diagonal()) / np.maximum(sizes, 1e-300)).min() < UNEVEN:
             return None
         gram = np.eye(p + 1)
         gram[p, p] = rest * rest
@@ -85,7 +86,8 @@ class Sums:
             found[:, e] = np.add.reduceat(z[:, None] * rows, problem.starts, axis=0)
         R, first = R[:p, :p], R[:p, p]
         beta = lapack.dtrtrs(R, first)[0] if p else first
-        return cls(found[:, :, :K].copy(), found[:, :, K:].copy(), gram, R, beta, turn, sizes)
+        N, F = found[:, :, :K].copy(), found[:, :, K:].copy()
+        return cls(N, F, gram, R, beta, turn, sizes, spans)
 
 
 def orthonormal(X: Array) -> tuple[Array, Array]:
@@ -121,29 +123,31 @@ class Moments:
     q: Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grouped:
-    """The profiled likelihood; frequency weights count rows several times."""
+    """The profiled likelihood; frequency weights count rows several times.
 
-    problem: Problem
+    `df` is n, or n - p by REML; `entries` are the E_a, (a, K, K), and `flat` the same as rows (K²).
+    """
+
     sums: Sums
     reml: bool
+    df: float
+    entries: Array
+    flat: Array
 
-    @cached_property
-    def df(self) -> float:
-        """n, or n - p by REML."""
-        n = float(self.problem.m.sum())
-        return n - self.problem.X.shape[1] if self.reml else n
-
-    @cached_property
-    def entries(self) -> Array:
-        """The matrices E_a, (a, K, K)."""
-        return entries(tuple(block.size for block in self.problem.blocks))
-
-    @cached_property
-    def flat(self) -> Array:
-        """The same as rows (a, K²)."""
-        return self.entries.reshape(len(self.entries), -1)
+    @classmethod
+    def of(cls, problem: Problem, sums: Sums, reml: bool) -> Grouped:
+        """The likelihood of a problem with these sums."""
+        n = float(problem.m.sum())
+        matrices = entries(tuple(block.size for block in problem.blocks))
+        return cls(
+            sums=sums,
+            reml=reml,
+            df=n - problem.X.shape[1] if reml else n,
+            entries=matrices,
+            flat=matrices.reshape(len(matrices), -1),
+        )
 
     def matrix(self, gamma: Array) -> Array:
         """Γ, (K, K)."""
@@ -164,14 +168,15 @@ class Grouped:
         root, failed = lapack.dpotrf(gram, lower=1)
         if failed or not determinants.min() > 0:
             return None
-        change = lapack.dtrtrs(root[:p, :p], root[p, :p], lower=1, trans=1)[0] if p else gram[0, :0]
-        pull = fixed[:, :, p] - fixed[:, :, :p] @ change
+        residual = np.ones(p + 1)  # e - Q R(β - least squares)
+        if p:
+            residual[:p] = -lapack.dtrtrs(root[:p, :p], root[p, :p], lower=1, trans=1)[0]
         r2 = float(root[p, p]) ** 2
         value = self.df * (1.0 + log(2.0 * pi * r2 / self.df)) + float(np.log(determinants).sum())
         if self.reml:
             diagonals = root.diagonal()[:p] * known.triangle.diagonal()
             value += 2.0 * float(np.log(np.abs(diagonals)).sum())
-        return Place(G, A, fixed, root, change, pull, r2, -0.5 * value)
+        return Place(G, A, fixed, root, -residual[:p], fixed @ residual, r2, -0.5 * value)
 
     def moments(self, at: Place) -> Moments:
         """Sum over groups what both scoring and Newton's method need."""

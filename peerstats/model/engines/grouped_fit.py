@@ -8,6 +8,7 @@ correlation of ±1, or finds no maximum at all, None is returned and `lmm` searc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,6 @@ from peerstats.model.engines.grouped import Grouped, Moments, Place, Sums
 from peerstats.model.engines.newton import newton
 from peerstats.model.engines.optimise import Optimum
 from peerstats.model.engines.scoring import inside
-from peerstats.model.engines.structure import Structure
 
 Array = NDArray[np.float64]
 
@@ -37,18 +37,20 @@ NO_MODES = np.zeros(0)
 NOWHERE = Evaluation(value=-np.inf, gradient=NO_MODES, modes=NO_MODES)
 
 
-def fit_grouped(ready: Prepared, s: Structure, reml: bool) -> Solution | None:
+def fit_grouped(ready: Prepared, reml: bool) -> Solution | None:
     """Fit a gaussian model with one grouping factor; None where another search is needed."""
-    sums = None if s.rest_size else Sums.of(s)
+    problem = ready.problem
+    several = any(block.factor != 0 or block.shares is not None for block in problem.blocks)
+    sums = None if several else Sums.of(problem)
     if sums is None:
         return None
-    model = Grouped(problem=ready.problem, sums=sums, reml=reml)
+    model = Grouped.of(problem, sums, reml)
     found = _Search(model).run()
     if found is None:
         return None
     optimum, at = found
     back = lapack.dtrtri(sums.turn)[0]
-    parts = _parts(model, at, back)
+    parts = _parts(model, at, back, problem.n)
     return None if parts is None else _solution(ready.design, (model, at, optimum), parts, back)
 
 
@@ -60,8 +62,8 @@ class _Search:
 
     def run(self) -> tuple[Optimum, Place] | None:
         """Scoring to where the log-likelihood bends downwards, then Newton's method from there."""
-        model, sizes = self.model, self.model.flat.sum(axis=1)
-        gamma = (START * len(model.sums.N)) * (sizes == 1.0)
+        model = self.model
+        gamma = (START * len(model.sums.N)) * np.trace(model.entries, axis1=1, axis2=2)
         for steps in range(SCORINGS):
             at = model.at(gamma)
             if at is None or self.outside > MOST_OUTSIDE:
@@ -114,16 +116,15 @@ def _never(parameters: Array, modes: Array) -> Array:
     raise NotImplementedError("evaluations bring their Hessian")
 
 
-def _parts(model: Grouped, at: Place, back: Array) -> list[Component] | None:
+def _parts(model: Grouped, at: Place, back: Array, n: int) -> list[Component] | None:
     """Describe the covariance of the model's own columns, `back` being T^-1 of `Sums`.
 
     None where a variance is near zero or a correlation near ±1: `lmm` compares with that.
     """
     covariance, changes = back @ at.gamma @ back.T, back @ model.entries @ back.T
-    unit = NEAR_ZERO * np.sqrt(model.problem.n) / model.sums.sizes
-    found, start = [], 0
-    for block in model.problem.blocks:
-        span = slice(start, start + block.size)
+    unit = NEAR_ZERO * sqrt(n) / model.sums.sizes
+    found = []
+    for span in model.sums.spans:
         root, failed = lapack.dpotrf(covariance[span, span], lower=1)
         if failed:
             return None
@@ -131,7 +132,6 @@ def _parts(model: Grouped, at: Place, back: Array) -> list[Component] | None:
         if (root.diagonal() < np.maximum(NEAR_ZERO * part.sds, unit[span])).any():
             return None
         found.append(part)
-        start += block.size
     return found
 
 
@@ -140,7 +140,7 @@ def _solution(
 ) -> Solution:
     model, at, optimum = found
     known, p = model.sums, len(at.change)
-    sigma = float(np.sqrt(at.r2 / model.df))
+    sigma = sqrt(at.r2 / model.df)
     inner = back @ at.gamma
     modes = at.pull @ inner.T
     spread = sigma * np.sqrt(((inner @ at.A) * back).sum(axis=2))
@@ -171,8 +171,8 @@ def _covariance(model: Grouped, at: Place, optimum: Optimum, parts: list[Compone
     """
     p = len(at.change)
     slope = -0.5 * model.pulled(at) / at.r2
-    inverse = np.linalg.inv(optimum.hessian).astype(np.float64)
-    random = with_residual(inverse, slope, model.df, parts)
+    half = lapack.dtrtri(lapack.dpotrf(optimum.hessian, lower=1)[0], lower=1)[0]
+    random = with_residual(half.T @ half, slope, model.df, parts)
     found = np.zeros((p + len(random),) * 2)
     found[p:, p:] = random
     if p:

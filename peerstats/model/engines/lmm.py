@@ -44,11 +44,11 @@ NO_MODES = np.zeros(0)
 
 def fit_lmm(ready: Prepared, reml: bool) -> Solution:
     """Fit a gaussian model with any random part."""
-    linear = Linear(problem=ready.problem, reml=reml)
-    check_size(linear.structure)
-    simple = fit_grouped(ready, linear.structure, reml)
+    simple = fit_grouped(ready, reml)
     if simple is not None:
         return simple
+    linear = Linear(problem=ready.problem, reml=reml)
+    check_size(linear.structure)
     start = _start(linear)
     optimum = _search(linear, start, tuple(range(len(start))))
     retried = not optimum.reached

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 Array = NDArray[np.float64]
+SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
 
 
 @cache
@@ -75,12 +76,10 @@ def inverses(D: Array) -> tuple[Array, Array]:
     if D.shape[1] == 1:
         B = 1.0 + D
         return 1.0 / B, B[:, 0, 0]
-    if D.shape[1] == 2:
-        a, d = 1.0 + D[:, 0, 0], 1.0 + D[:, 1, 1]
-        determinants = a * d - D[:, 0, 1] * D[:, 1, 0]
-        found = np.negative(D)
-        found[:, 0, 0], found[:, 1, 1] = d, a
-        found /= determinants[:, None, None]
-        return found, determinants
     B = D + np.eye(D.shape[1])
+    if D.shape[1] == 2:
+        determinants = B[:, 0, 0] * B[:, 1, 1] - B[:, 0, 1] * B[:, 1, 0]
+        # The adjugate: both diagonals' ends change places, those off the first their signs.
+        turned = B[:, ::-1, ::-1].transpose(0, 2, 1)
+        return SIGNS * turned / determinants[:, None, None], determinants
     return np.asarray(np.linalg.inv(B), np.float64), np.asarray(np.linalg.det(B), np.float64)

@@ -16,10 +16,9 @@ from peerstats.model.engines.fixed import prepare
 from peerstats.model.engines.grouped import Grouped, Sums
 from peerstats.model.engines.grouped_fit import fit_grouped
 from peerstats.model.engines.lmm import fit_lmm
-from peerstats.model.engines.problem import make_problem
+from peerstats.model.engines.problem import Problem, make_problem
 from peerstats.model.engines.profiled import Linear
 from peerstats.model.engines.scoring import entries, inside, inverses, scored
-from peerstats.model.engines.structure import Structure
 from peerstats.model.families import find_family
 
 RANDOM = ["(1 | g)", "(x | g)", "(x || g)", "(x + z | g)", "(0 + z | g)"]
@@ -39,13 +38,13 @@ def sample(seed: int, size: float = 1.0, groups: int = 15) -> pd.DataFrame:
     return pd.DataFrame({"y": y + rng.normal(size=len(g)), "x": x, "z": z, "g": g, "w": weight})
 
 
-def model(seed: int, random: str, reml: bool, fixed: str = "x + z") -> tuple[Grouped, Structure]:
+def model(seed: int, random: str, reml: bool, fixed: str = "x + z") -> tuple[Grouped, Problem]:
     data = sample(seed)
     design = build_design(f"y ~ {fixed} + {random}", data, data["w"].to_numpy())
-    s = Structure(make_problem(design, GAUSSIAN))
-    sums = Sums.of(s)
+    problem = make_problem(design, GAUSSIAN)
+    sums = Sums.of(problem)
     assert sums is not None
-    return Grouped(problem=s.problem, sums=sums, reml=reml), s
+    return Grouped.of(problem, sums, reml), problem
 
 
 def somewhere(grouped: Grouped, seed: int) -> np.ndarray:
@@ -72,16 +71,16 @@ CASES = {
 def test_values_are_those_of_the_profiled_likelihood(
     seed: int, random: str, reml: bool, fixed: str
 ) -> None:
-    grouped, s = model(seed, random, reml, fixed)
+    grouped, problem = model(seed, random, reml, fixed)
     at = grouped.at(somewhere(grouped, seed))
     assert at is not None
     back = np.linalg.inv(grouped.sums.turn)
     gamma, theta, start = back @ at.gamma @ back.T, [], 0
-    for block in s.problem.blocks:
+    for block in problem.blocks:
         span = slice(start, start + block.size)
         theta.append(np.linalg.cholesky(gamma[span, span])[np.tril_indices(block.size)])
         start += block.size
-    known = Linear(problem=s.problem, reml=reml).at(np.concatenate(theta))
+    known = Linear(problem=problem, reml=reml).at(np.concatenate(theta))
     assert at.value == pytest.approx(known.value, rel=1e-10)
     assert at.r2 == pytest.approx(known.r2, rel=1e-9)
 
@@ -116,10 +115,10 @@ def test_one_step_of_scoring_solves_balanced_data(seed: int, reml: bool) -> None
     effects = rng.normal(size=(12, 2))
     y = effects[g, 0] + (1 + effects[g, 1]) * day + rng.normal(size=96)
     design = build_design("y ~ day + (day | g)", pd.DataFrame({"y": y, "day": day, "g": g}))
-    s = Structure(make_problem(design, GAUSSIAN))
-    sums = Sums.of(s)
+    problem = make_problem(design, GAUSSIAN)
+    sums = Sums.of(problem)
     assert sums is not None
-    grouped = Grouped(problem=s.problem, sums=sums, reml=reml)
+    grouped = Grouped.of(problem, sums, reml)
     gamma = np.array([30.0, 5.0, 12.0])
     at = grouped.at(gamma)
     assert at is not None
@@ -140,7 +139,7 @@ def test_the_fit_is_that_of_the_search_in_factors(
     data["shift"] = 0.5 * data["z"] + 1000.0
     formula = f"y ~ x + z + offset(shift) + {random}"
     ready = prepare(build_design(formula, data, data["w"].to_numpy()), GAUSSIAN)
-    one = fit_grouped(ready, Structure(ready.problem), reml)
+    one = fit_grouped(ready, reml)
     assert one is not None
     monkeypatch.setattr(lmm, "fit_grouped", lambda *_: None)
     other = fit_lmm(ready, reml)
@@ -161,14 +160,14 @@ def test_a_variance_of_zero_is_left_to_the_search_in_factors(random: str) -> Non
     data = sample(5, size=0.0)
     data["y"] -= data.groupby("g")["y"].transform("mean") - data["y"].mean()
     ready = prepare(build_design(f"y ~ x + {random}", data), GAUSSIAN)
-    assert fit_grouped(ready, Structure(ready.problem), False) is None
+    assert fit_grouped(ready, False) is None
     assert fit_lmm(ready, False).convergence.singular
 
 
 def test_columns_of_z_that_are_one_another_are_left_too() -> None:
     data = sample(6).assign(twice=lambda d: 2.0 * d["x"])
     ready = prepare(build_design("y ~ x + (x + twice | g)", data), GAUSSIAN)
-    assert Sums.of(Structure(ready.problem)) is None
+    assert Sums.of(ready.problem) is None
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
