@@ -7,6 +7,11 @@ import pandas as pd
 import pytest
 
 from peerstats.errors import ModelError
+from peerstats.model.design import build_design
+from peerstats.model.engines.blocks import Blocks
+from peerstats.model.engines.fixed import prepare
+from peerstats.model.engines.general import Search, first_guess
+from peerstats.model.families import find_family
 from peerstats.model.fit import fit
 
 
@@ -44,6 +49,24 @@ def test_a_correlation_of_one_is_found_and_called_singular() -> None:
     # The limit is the model whose slopes are a multiple of the intercepts: one parameter less.
     apart = fit("y ~ x + (x || g)", villages(0.6, 0.0))
     assert model.llf > apart.llf + 10
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_modes_and_value_at_the_end_are_exact_though_those_on_the_way_are_not(family: str) -> None:
+    design = build_design("y ~ x + (x | g)", villages(-0.4, 0.3))
+    ready = prepare(design, find_family(family))
+    likelihood = Blocks(ready.problem)
+    everything = tuple(range(likelihood.ends[2]))
+    search = Search(likelihood=likelihood, fixed=ready.fixed, free=everything)
+    start = first_guess(search)
+    found = search.run(start)
+    assert found.reached
+    assert found.iterations <= 5
+    again = Blocks(ready.problem).evaluate(found.parameters, np.zeros(likelihood.structure.q))
+    assert found.evaluation.value == pytest.approx(again.value, abs=1e-8)
+    np.testing.assert_allclose(found.evaluation.modes, again.modes, atol=1e-8)
+    # Scoring finds the correlation's sign before the search begins.
+    assert start[-2] < 0
 
 
 def test_uncorrelated_effects_are_two_terms() -> None:
