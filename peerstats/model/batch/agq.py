@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from peerstats.model.batch.tables import Array, Tables, joined
-from peerstats.model.engines.onefactor import rule
+from peerstats.model.engines.nodes import rule
 
 BLOCK = 60_000  # nodes x sites x cells x replicates held at a time: what stays in the cache
 MODE_STEPS = 60

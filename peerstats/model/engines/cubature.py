@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerstats.model.engines.elimination import Eliminated
-from peerstats.model.engines.onefactor import rule
+from peerstats.model.engines.nodes import rule
 from peerstats.model.engines.place import Place, State, Sums
 
 Array = NDArray[np.float64]

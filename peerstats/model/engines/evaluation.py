@@ -12,10 +12,10 @@ Array = NDArray[np.float64]
 
 MODE_STEPS = 60  # Newton steps for the modes; a concave problem needs far fewer
 CLOSE = 1e-5  # after a Newton step this small the next error is about its square
-# The same in the middle of a search, which goes on from what it found: each value starts closer to
-# its modes than the last, those at the optimum within about the square of its last step.
-CLOSE_ON_THE_WAY = 1e-2
-THERE = 1e-7  # a step too short to be taken
+# A step that is not taken in the middle of a search, but for what it adds to first order. Each
+# value starts closer to its modes than the last, at the optimum within the square of its last step.
+CLOSE_ON_THE_WAY = 1e-3
+CLOSE_AT_FIRST = 1e-4
 HALVINGS = 30
 
 

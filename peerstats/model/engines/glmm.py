@@ -277,12 +277,12 @@ def _coarseness(search: _Search, optimum: Optimum) -> tuple[str, ...]:
     if not isinstance(likelihood, OneFactor) or not search.free or not optimum.reached:
         return ()
     laplace = likelihood.nodes == 1
-    finer = replace(likelihood, nodes=FINER if laplace else 2 * likelihood.nodes + 1)
+    nodes = FINER if laplace else 2 * likelihood.nodes + 1
     place = (*search.split(optimum.parameters), optimum.evaluation.modes)
     step = 1 + len(likelihood.parts) // PARTS
-    gradient = finer.slope(*place, step)
+    gradient = likelihood.slope(*place, nodes, step)
     if step > 1:  # a part alone has a gradient by any method
-        gradient -= likelihood.slope(*place, step)
+        gradient -= likelihood.slope(*place, likelihood.nodes, step)
     gradient = gradient[search.places]
     covariance = np.linalg.inv(optimum.hessian)
     shift = float(np.abs(covariance @ gradient / np.sqrt(np.diag(covariance))).max())

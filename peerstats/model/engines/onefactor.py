@@ -29,21 +29,22 @@ what a part needs stays in the processor's cache, and no vector is as long as th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerstats.model.engines.evaluation import (
     CLOSE,
+    CLOSE_AT_FIRST,
     CLOSE_ON_THE_WAY,
     HALVINGS,
     MODE_STEPS,
-    THERE,
     Evaluation,
 )
+from peerstats.model.engines.nodes import group_blocks, node_gradient, node_sums
 from peerstats.model.engines.onefactor_curvature import (
     FEW,
     Modes,
@@ -55,10 +56,8 @@ from peerstats.model.engines.onefactor_curvature import (
 from peerstats.model.engines.problem import Problem, some_groups
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
-# Rows x nodes held at a time. Arrays of this length stay in the processor's cache and are reused by
-# the allocator; with larger ones, which are given back to the system, sums take half as long again.
-BLOCK = 8_000
+BLOCK = 8_000  # rows held at a time (see `nodes`)
+SLACK = 1e-10  # by which h may fall in rounding
 
 
 @dataclass(slots=True, eq=False)
@@ -75,10 +74,15 @@ class _Memory:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OneFactor:
-    """The likelihood of a problem with one grouping factor and `nodes` quadrature points."""
+    """The likelihood of a problem with one grouping factor and `nodes` quadrature points.
+
+    `alike` (groups,) says how many groups each one stands for, its rows' weights `m` being those of
+    all of them; such a model is for Laplace only.
+    """
 
     problem: Problem
     nodes: int = 1
+    alike: Array | None = None
     _memory: _Memory = field(default_factory=_Memory, init=False, repr=False)
 
     @cached_property
@@ -86,10 +90,16 @@ class OneFactor:
         """Groups, and the same model of these alone, without the constant."""
         if self.problem.n <= BLOCK:
             return ((slice(None), self),)
-        slices = _group_blocks(self.problem, BLOCK)
-        return tuple(
-            (part, replace(self, problem=some_groups(self.problem, part))) for part in slices
-        )
+        slices = group_blocks(self.problem, BLOCK)
+        return tuple((part, self._part(part)) for part in slices)
+
+    def _part(self, groups: slice) -> OneFactor:
+        alike = None if self.alike is None else self.alike[groups]
+        return replace(self, problem=some_groups(self.problem, groups), alike=alike)
+
+    @cached_property
+    def _copies(self) -> Array:
+        return np.ones(self.problem.sizes[0]) if self.alike is None else self.alike
 
     @cached_property
     def _columns(self) -> Array:
@@ -111,8 +121,8 @@ class OneFactor:
         if self.nodes > 1:
             return self.evaluate(beta, tau, modes)
         expected = self._expected(beta, tau, modes)
-        close = CLOSE if expected is modes else CLOSE_ON_THE_WAY
-        return self._laplace(beta, tau, expected, close, THERE)
+        there = CLOSE_AT_FIRST if expected is modes else CLOSE_ON_THE_WAY
+        return self._laplace(beta, tau, expected, 0.0, there)
 
     def hessian(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Return the exact second derivatives of Laplace's log-likelihood in (β, τ)."""
@@ -151,7 +161,7 @@ class OneFactor:
         expected: Array = modes + (beta - last.beta) @ moves[:p] + (tau[0] - last.tau) * moves[p]
         return expected
 
-    def slope(self, beta: Array, tau: Array, modes: Array, step: int = 1) -> Array:
+    def slope(self, beta: Array, tau: Array, modes: Array, nodes: int, step: int = 1) -> Array:
         """Return the gradient in (β, τ) by quadrature, about modes that are known.
 
         With `step` only every so many parts are looked at, and stand for all rows.
@@ -159,11 +169,21 @@ class OneFactor:
         t, rows = float(tau[0]), 0
         total = np.zeros(len(beta) + 1)
         for groups, part in self.parts[::step]:
-            fixed = part.problem.X @ beta + part.problem.offset
-            at = part._at(fixed, t, modes[groups])
-            total += _at_the_nodes(part, at, fixed, t).gradient
+            total += part._slope(beta, t, modes[groups], nodes)
             rows += part.problem.n
         return total * (self.problem.n / rows)
+
+    def _slope(self, beta: Array, tau: float, modes: Array, nodes: int) -> Array:
+        problem, copies = self.problem, self._copies
+        if self.alike is not None:  # each group by itself first
+            problem = replace(problem, m=problem.m / copies.take(problem.codes[0]))
+        fixed = problem.X @ beta + problem.offset
+        at = OneFactor(problem=problem)._at(fixed, tau, modes)
+        sums = node_sums(problem, nodes, at, fixed, tau)
+        rows, by_tau = node_gradient(problem, at, sums, tau)
+        if self.alike is not None:
+            rows = rows * copies.take(problem.codes[0])
+        return np.append(rows @ problem.X, by_tau @ copies)
 
     def _top(self, beta: Array, tau: float, modes: Array, *close: float) -> Top | None:
         problem = self.problem
@@ -173,60 +193,65 @@ class OneFactor:
         # Of many rows X' would be a second matrix if it were kept.
         few = problem.n <= FEW
         columns = self._columns if few else np.ascontiguousarray(problem.X.T)
-        return laplace(problem, columns, tau, at)
+        return laplace(problem, columns, self._copies, tau, at)
 
     def _quadrature(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
-        fixed = self.problem.X @ beta + self.problem.offset
-        at = self._find_modes(fixed, float(tau[0]), modes)
+        problem, t = self.problem, float(tau[0])
+        fixed = problem.X @ beta + problem.offset
+        at = self._find_modes(fixed, t, modes)
         if at is None:
             return Evaluation(value=-np.inf, gradient=np.zeros(len(beta) + 1), modes=modes)
-        return _at_the_nodes(self, at, fixed, float(tau[0]))
+        sums = node_sums(problem, self.nodes, at, fixed, t)
+        rows, by_tau = node_gradient(problem, at, sums, t)
+        gradient = np.append(rows @ problem.X, by_tau.sum())
+        return Evaluation(value=float(sums.value.sum()), gradient=gradient, modes=at.v)
 
     def _find_modes(
         self, fixed: Array, tau: float, start: Array, close: float = CLOSE, there: float = 0.0
     ) -> Modes | None:
         """Newton's method for all groups at once; a group whose h falls takes half a step.
 
-        A step as short as `close` is the last, one as short as `there` is not taken.
+        A step as short as `close` is the last, one as short as `there` is not taken: `laplace`
+        knows what it would bring.
         """
-        v = start
-        here = self._at(fixed, tau, v)
-        if not np.isfinite(here.h).all():
-            v = np.zeros_like(start)
-            here = self._at(fixed, tau, v)
-            if not np.isfinite(here.h).all():
+        here = self._at(fixed, tau, start)
+        if not isfinite(here.h.sum()):
+            here = self._at(fixed, tau, np.zeros_like(start))
+            if not isfinite(here.h.sum()):
                 return None
         for _ in range(MODE_STEPS):
-            step = (tau * here.r_sum - v) / here.H
-            size = max(step.max(), -step.min())
+            step = (tau * here.r_sum - self._copies * here.v) / here.H
+            size = np.abs(step).max()
             if size <= there:
                 break
-            trial = self._at(fixed, tau, v + step)
+            trial = self._at(fixed, tau, here.v + step)
             for _ in range(HALVINGS if size > close else 0):
-                worse = ~(trial.h >= here.h - 1e-10 * (1 + np.abs(here.h)))
+                if (trial.h - here.h).min() >= -SLACK:
+                    break
+                worse = ~(trial.h >= here.h - SLACK * (1.0 + np.abs(here.h)))
                 if not worse.any():
                     break
                 step = np.where(worse, 0.5 * step, step)
-                trial = self._at(fixed, tau, v + step)
-            v, here = v + step, trial
+                trial = self._at(fixed, tau, here.v + step)
+            here = trial
             if size <= close:
                 break
         return here
 
     def _at(self, fixed: Array, tau: float, v: Array) -> Modes:
-        problem = self.problem
+        problem, copies = self.problem, self._copies
         eta = fixed + (tau * v).take(problem.codes[0])
         kernel, r, w = problem.family.slopes(problem.y, eta, problem.m)
         w_sum = np.add.reduceat(w, problem.starts)
-        h = np.add.reduceat(kernel, problem.starts) - 0.5 * v * v
+        h = np.add.reduceat(kernel, problem.starts) - (0.5 * copies) * (v * v)
         r_sum = np.add.reduceat(r, problem.starts)
-        return Modes(v, eta, w, h, r, r_sum, w_sum, 1.0 + tau * tau * w_sum)
+        return Modes(v, eta, w, h, r, r_sum, w_sum, copies + (tau * tau) * w_sum)
 
     def mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         """Conditional standard deviations of v."""
         top = self._memory.top
         if top is not None and top.modes is modes:
-            found: Array = top.H**-0.5
+            found: Array = np.sqrt(self._copies / top.H)
             return found
         return np.concatenate(
             [part._mode_sds(beta, tau, modes[groups]) for groups, part in self.parts]
@@ -234,7 +259,8 @@ class OneFactor:
 
     def _mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         fixed = self.problem.X @ beta + self.problem.offset
-        return self._at(fixed, float(tau[0]), modes).H ** -0.5
+        found: Array = np.sqrt(self._copies / self._at(fixed, float(tau[0]), modes).H)
+        return found
 
     def information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
         """Information about β and τ in a normal model with weights w."""
@@ -246,9 +272,9 @@ class OneFactor:
         problem = self.problem
         at = self._at(problem.X @ beta + problem.offset, float(tau[0]), np.zeros(problem.sizes[0]))
         columns = np.ascontiguousarray(problem.X.T)
-        sums = sums_of_columns(columns, (at.w,), problem.starts)[0] * tau[0]
+        sums = sums_of_columns(columns, at.w, problem.starts) * tau[0]
         by_beta = gram(columns, at.w) - (sums / at.H) @ sums.T
-        by_tau = 2.0 * np.sum((tau[0] * at.w_sum / at.H) ** 2)
+        by_tau = 2.0 * np.sum(self._copies * (tau[0] * at.w_sum / at.H) ** 2)
         return by_beta, np.array([by_tau])
 
 
@@ -262,132 +288,3 @@ def _added(parts: list[Top]) -> Top:
         moves=np.concatenate([part.moves for part in parts], axis=1),
         H=np.concatenate([part.H for part in parts]),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NodeSums:
-    """Sums over nodes: L_j, r̄_i, Σ_q p_q z_q Σ_i r_iq, c1 and κ."""
-
-    value: Array
-    r_bar: Array
-    z_r: Array
-    c1: Array
-    kappa: Array
-
-
-def _at_the_nodes(model: OneFactor, at: Modes, fixed: Array, tau: float) -> Evaluation:
-    problem = model.problem
-    sums = _at_nodes(model, at, fixed, tau)
-    third = problem.family.third(problem.y, at.eta, problem.m)
-    third_sum = np.add.reduceat(third, problem.starts)
-    alpha = sums.kappa * tau * tau / at.H
-    t = (sums.c1 - 0.5 * alpha * tau * third_sum) / at.H
-    code = problem.codes[0]
-    rows = sums.r_bar - (0.5 * alpha).take(code) * third - (tau * t).take(code) * at.w
-    by_tau = (
-        sums.z_r
-        - 0.5 * alpha * at.v * third_sum
-        + t * (at.r_sum - tau * at.v * at.w_sum)
-        - sums.kappa * tau * at.w_sum / at.H
-    )
-    return Evaluation(
-        value=float(sums.value.sum()),
-        gradient=np.array([*(rows @ problem.X), by_tau.sum()]),
-        modes=at.v,
-    )
-
-
-@cache
-def rule(nodes: int) -> tuple[Array, Array]:
-    """Nodes √2 g and log(w exp(g²)) of Gauss-Hermite quadrature."""
-    g, w = np.polynomial.hermite.hermgauss(nodes)
-    return np.sqrt(2.0) * g, np.log(w) + g * g
-
-
-def group_blocks(model: OneFactor) -> Iterator[slice]:
-    """Whole groups, as many at a time as keep nodes x rows bounded."""
-    return _group_blocks(model.problem, BLOCK // model.nodes)
-
-
-def _group_blocks(problem: Problem, rows: int) -> Iterator[slice]:
-    """Whole groups with about so many rows together, one group at least."""
-    ends = np.append(problem.starts[1:], problem.n)
-    first = 0
-    while first < len(ends):
-        limit = problem.starts[first] + rows
-        last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
-        yield slice(first, last)
-        first = last
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NodeBlock:
-    """Some groups at all nodes; the first axis is the nodes'."""
-
-    groups: slice
-    rows: slice
-    starts: Codes  # of the groups, within `rows`
-    code: Codes
-    s: Array
-    z: Array
-    r: Array
-    w: Array
-    r_sum: Array
-    p: Array  # node weights, summing to 1 in each group
-    value: Array
-
-
-def at_nodes(
-    model: OneFactor, modes: tuple[Array, Array], fixed: Array, tau: float, groups: slice
-) -> NodeBlock:
-    """Weigh the nodes of some groups; `modes` are v and H."""
-    problem = model.problem
-    v, H = modes[0][groups], modes[1][groups]
-    gamma, log_weight = rule(model.nodes)
-    starts = problem.starts[groups]
-    end = problem.starts[groups.stop] if groups.stop < len(modes[0]) else problem.n
-    rows = slice(starts[0], end)
-    code = problem.codes[0][rows] - groups.start
-    starts = starts - starts[0]
-    s = H**-0.5
-    z = v + s * gamma[:, None]
-    eta = fixed[rows] + tau * z[:, code]
-    kernel, r, w = problem.family.slopes(problem.y[rows], eta, problem.m[rows])
-    terms = log_weight[:, None] + np.add.reduceat(kernel, starts, axis=1) - 0.5 * z * z
-    top = terms.max(axis=0)
-    p = np.exp(terms - top)
-    total = p.sum(axis=0)
-    return NodeBlock(
-        groups=groups,
-        rows=rows,
-        starts=starts,
-        code=code,
-        s=s,
-        z=z,
-        r=r,
-        w=w,
-        r_sum=np.add.reduceat(r, starts, axis=1),
-        p=p / total,
-        value=top + np.log(total) + np.log(s) - 0.5 * np.log(np.pi),
-    )
-
-
-def _at_nodes(model: OneFactor, at: Modes, fixed: Array, tau: float) -> NodeSums:
-    """All nodes, a block of whole groups at a time so that memory stays bounded."""
-    sums = NodeSums(
-        value=np.empty_like(at.v),
-        r_bar=np.empty_like(fixed),
-        z_r=np.empty_like(at.v),
-        c1=np.empty_like(at.v),
-        kappa=np.empty_like(at.v),
-    )
-    gamma = rule(model.nodes)[0][:, None]
-    for groups in group_blocks(model):
-        block = at_nodes(model, (at.v, at.H), fixed, tau, groups)
-        slope = block.p * (tau * block.r_sum - block.z)
-        sums.value[groups] = block.value
-        sums.r_bar[block.rows] = np.einsum("qi,qi->i", block.p[:, block.code], block.r)
-        sums.z_r[groups] = (block.p * block.z * block.r_sum).sum(axis=0)
-        sums.c1[groups] = slope.sum(axis=0)
-        sums.kappa[groups] = 1.0 + block.s * (gamma * slope).sum(axis=0)
-    return sums

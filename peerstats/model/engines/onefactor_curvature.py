@@ -1,22 +1,31 @@
 """Laplace's log-likelihood with gradient and Hessian, for random intercepts of one grouping factor.
 
-Notation of `onefactor`: η_i = x_i'β + offset_i + τ v_j, H = 1 + τ²W, L = Σ_j h_j - ½ log H_j, and
-for each group R = Σ r, W = Σ W_i, T = Σ W'_i, F = Σ W''_i. Let ψ, φ be any of (β, τ), e the unit
-vector of τ, x_i padded by a zero for τ, and d the derivative along which the modes move:
+Notation of `onefactor`: η_i = x_i'β + offset_i + τ v_j, and for each group R = Σ r, W = Σ W_i,
+T = Σ W'_i. A group that stands for c alike has c times their sums and c times the prior of v, so
 
-    dv = (e R - τ Σ W_i ∂η_i)/H,   dη_i = x_i + b,   b = e v + τ dv,
-    dW = Σ W'_i x_i + T b,         dR = -(Σ W_i x_i + W b).
+    L = Σ_j h_j - ½ c log(H/c),   h = Σ_i l_i - ½ c v²,   H = c + τ²W.
 
-At the mode h' = τR - v = 0, so d²h = -Σ W_i ∂η_i ∂η_i' + H dv dv'. Differentiating h' = 0 twice
-gives d²v, and with M = ∂log H/∂W = τ²/H what is left is
+Let ψ, φ be any of (β, τ), e the unit vector of τ, x_i padded by a zero for τ, ∂ the derivative at
+fixed v and d that along which the modes move:
 
-    d² log H = Σ ω_i dη_i dη_i' - M² dW dW' + e c' + c e' + 2W (1 - τ²W)/H² e e',
-    ω_i = M W''_i - M² T W'_i,   c = 2τ/H² dW + (M T/H)(dv + τ dR).
+    dv = (e R - τ Σ W_i ∂η_i)/H,   dη_i = x_i + b,   b = e v + τ dv,   dW = Σ W'_i x_i + T b.
 
-The gradient comes out of the same sums: d log H = M dW + (2τW/H) e, and ∂h = Σ r_i ∂η_i.
+At the mode h' = τR - c v = 0, so dh = Σ r_i ∂η_i, c dv = e R + τ dR, and
 
-The rows enter through X'r, X'diag(W + ½ω)X and group sums of W x, W' x and W'' x only. Everything
+    d²h = -Σ W_i dη_i dη_i' + R (e dv' + dv e') - c dv dv'.
+
+Differentiating h' = 0 twice gives d²v, and with M = c τ²/H the derivative of c log H in W is M,
+that of M is -M²/c in W and 2τ c²/H² in τ, so what is left is
+
+    d(c log H)  = M dW + (2τ c W/H) e
+    d²(c log H) = Σ ω_i dη_i dη_i' - (M²/c) dW dW' + e a' + a e' + 2c W (2c - H)/H² e e',
+    ω_i = M W''_i - (τ²/H) M T W'_i,   a = 2τ (c/H)² dW + (M T/H)(2c dv - e R).
+
+The rows enter through X'r, X'ΓX with Γ = W + ½ω, and group sums of Wx, W'x and Γx only. Everything
 is made in one pass, since a search by Newton's method wants all of it at every step.
+
+Where v is a short way from the mode, δ = h'/H is what is left of it. L is then larger by
+½ h'δ - ½ M T τ δ and dh by h' dv, but for terms in δ²; the rest is left as it is at v.
 
 Families that have no formula for W'' have that of W'; its central difference in η is good to about
 1e-8 of it.
@@ -70,7 +79,7 @@ def higher(problem: Problem, at: Modes) -> tuple[Array, Array]:
     """W' and W'' by rows."""
     family, y, m, eta = problem.family, problem.y, problem.m, at.eta
     if family.higher is not None:
-        return family.higher(eta, at.w)
+        return family.higher(y, eta, m, at.r, at.w)
     if len(eta) <= FEW:
         up, down = family.third(y, eta + SHIFTS, m)
     else:
@@ -78,23 +87,19 @@ def higher(problem: Problem, at: Modes) -> tuple[Array, Array]:
     return family.third(y, eta, m), (up - down) / (2.0 * STEP)
 
 
-def sums_of_columns(columns: Array, weights: tuple[Array, ...], starts: NDArray[np.intp]) -> Array:
-    """Σ ω_i x_i within each group for each ω, (weights, p, groups); `columns` is X', (p, n)."""
-    if columns.shape[1] <= FEW:
-        weighted = columns * np.array(weights)[:, None]
-        return np.add.reduceat(weighted, starts, axis=2)
-    found = np.empty((len(weights), len(columns), len(starts)))
-    for weight, rows in zip(weights, found, strict=True):
-        for column, out in zip(columns, rows, strict=True):
-            np.add.reduceat(column * weight, starts, out=out)
+def sums_of_columns(columns: Array, weight: Array, starts: NDArray[np.intp]) -> Array:
+    """Σ ω_i x_i within each group, (p, groups); `columns` is X', (p, n)."""
+    if len(weight) <= FEW:
+        total: Array = np.add.reduceat(columns * weight, starts, axis=1)
+        return total
+    found = np.empty((len(columns), len(starts)))
+    for column, out in zip(columns, found, strict=True):
+        np.add.reduceat(column * weight, starts, out=out)
     return found
 
 
 def gram(columns: Array, weight: Array) -> Array:
     """X' diag(ω) X, some rows at a time."""
-    if len(weight) <= FEW:
-        found: Array = (columns * weight) @ columns.T
-        return found
     total = np.zeros((len(columns),) * 2)
     for first in range(0, len(weight), FEW):
         rows = slice(first, first + FEW)
@@ -103,39 +108,47 @@ def gram(columns: Array, weight: Array) -> Array:
     return total
 
 
-def laplace(problem: Problem, columns: Array, tau: float, at: Modes) -> Top:
-    """Return value, gradient and Hessian from the modes; `columns` is X', (p, n)."""
-    H, p, code, starts = at.H, len(columns), problem.codes[0], problem.starts
+def gram_and_sums(columns: Array, weight: Array, starts: NDArray[np.intp]) -> tuple[Array, Array]:
+    """X' diag(ω) X and Σ ω_i x_i within each group."""
+    if len(weight) <= FEW:
+        weighted = columns * weight
+        return weighted @ columns.T, np.add.reduceat(weighted, starts, axis=1)
+    return gram(columns, weight), sums_of_columns(columns, weight, starts)
+
+
+def laplace(problem: Problem, columns: Array, copies: Array, tau: float, at: Modes) -> Top:
+    """Return value, gradient and Hessian near the modes; `columns` is X', `copies` are c."""
+    H, v, p, code, starts = at.H, at.v, len(columns), problem.codes[0], problem.starts
     third, bend = higher(problem, at)
-    third_sum, bend_sum = np.add.reduceat(third, starts), np.add.reduceat(bend, starts)
-    of_w, of_third, of_bend = sums_of_columns(columns, (at.w, third, bend), starts)
-    M = (tau * tau) / H
-    MT, w_over_H = M * third_sum, at.w_sum / H
-    score = np.empty((p + 1, len(H)))  # Σ W_i ∂η_i
-    score[:p], score[p] = of_w, at.w_sum * at.v
-    dv = (-tau) * score
+    third_sum = np.add.reduceat(third, starts)
+    by_W = (tau * tau) / H
+    half = (0.5 * copies) * by_W  # M/2
+    turn = half * third_sum
+    dv = np.empty((p + 1, len(H)))
+    dv[:p], dv[p] = sums_of_columns(columns, at.w, starts), at.w_sum * v
+    dv *= -tau
     dv[p] += at.r_sum
     dv /= H
     b = tau * dv
-    b[p] += at.v
-    dW, dR = third_sum * b, at.w_sum * b
-    dW[:p] += of_third
-    dR[:p] += of_w
-    gradient = np.empty(p + 1)
-    gradient[:p], gradient[p] = columns @ at.r, at.r_sum @ at.v - tau * w_over_H.sum()
-    gradient -= dW @ (0.5 * M)
-    # Σ ω dη dη' without its part in X alone is `low` and its transpose; so is all that has e.
-    half = (0.5 * M * (bend_sum - MT * third_sum)) * b
-    half[:p] += M * (of_bend - MT * of_third)
-    low: Array = half @ b.T
-    direct = score @ at.v  # Σ W_i ∂η_i ∂η_i' in the row of τ
-    low[p] += 2.0 * direct + dW @ (2.0 * tau / (H * H)) + (dv - tau * dR) @ (MT / H)
-    low[p, p] += float((w_over_H * (2.0 / H - 1.0)).sum()) - direct[p]
-    # M² dW dW'/2 + H dv dv' at once.
-    squares = np.concatenate([(np.sqrt(0.5) * M) * dW, np.sqrt(H) * dv], axis=1)
-    total: Array = squares @ squares.T - 0.5 * (low + low.T)
-    half_M = 0.5 * M
-    rows = at.w + half_M.take(code) * bend - (half_M * MT).take(code) * third
-    total[:p, :p] -= gram(columns, rows)
-    value = float(at.h.sum() - 0.5 * np.log(H).sum())
-    return Top(value, gradient, total, at.v, dv, H)
+    b[p] += v
+    dW = third_sum * b
+    dW[:p] += sums_of_columns(columns, third, starts)
+    slope = tau * at.r_sum - copies * v
+    left, share = slope / H, copies / H
+    spread = share * at.w_sum
+    gradient = dv @ slope - dW @ half
+    gradient[:p] += columns @ at.r
+    gradient[p] += at.r_sum @ v - tau * spread.sum()
+    # Σ Γ dη dη' by halves, without its part in X alone; so is all that has e.
+    rows = at.w + half.take(code) * bend - (by_W * turn).take(code) * third
+    of_x, sums = gram_and_sums(columns, rows, starts)
+    low = (0.5 * np.add.reduceat(rows, starts)) * b
+    low[:p] += sums
+    low = low @ b.T
+    low[p] += dW @ (tau * share * share) - dv @ (at.r_sum - 2.0 * share * turn)
+    low[p, p] += spread @ (share - 0.5) - (turn / H) @ at.r_sum
+    total: Array = (half * by_W * dW) @ dW.T - (copies * dv) @ dv.T - (low + low.T)
+    total[:p, :p] -= of_x
+    value = at.h.sum() - 0.5 * (copies @ np.log(H / copies))
+    value += (0.5 * slope - tau * turn) @ left
+    return Top(float(value), gradient, total, v + left, dv, H)

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from peerstats.model.engines.curvature import Moments, fourth, moments, move
 from peerstats.model.engines.nested import Nested, State
-from peerstats.model.engines.onefactor import NodeBlock, OneFactor, at_nodes, group_blocks, rule
+from peerstats.model.engines.nodes import BLOCK, NodeBlock, at_nodes, group_blocks, rule
+from peerstats.model.engines.onefactor import OneFactor
 
 Array = NDArray[np.float64]
 
@@ -59,8 +60,8 @@ def quadrature_hessian(model: OneFactor, nested: Nested, at: State) -> Array:
     fixed = at.eta - tau * at.v[problem.codes[0]]
     total = np.zeros((problem.X.shape[1] + 1,) * 2)
     slopes = np.zeros((2, len(at.v)))
-    for groups in group_blocks(model):
-        block = at_nodes(model, (at.v, shift.H), fixed, tau, groups)
+    for groups in group_blocks(problem, BLOCK // model.nodes):
+        block = at_nodes(problem, model.nodes, (at.v, shift.H), fixed, tau, groups)
         total += _node_part(model, block, shift, slopes)
     total += _mode_part(nested, shift, sums, slopes)
     return 0.5 * (total + total.T)

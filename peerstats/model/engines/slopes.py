@@ -219,7 +219,7 @@ class Slopes:
         leverage = levels.forms(self.factor @ inverse @ self.factor.T)
         bend = None
         if family.higher is not None:
-            third, bend = family.higher(here.eta, here.w)
+            third, bend = family.higher(problem.y, here.eta, problem.m, here.r, here.w)
         else:
             third = family.third(problem.y, here.eta, problem.m)
         d = levels.sums(0.5 * leverage * third)

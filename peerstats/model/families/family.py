@@ -57,8 +57,8 @@ class Family:
     start: Callable[[Array, Array], Array]
     check: Callable[[Array], str | None]
     latent_variance: float | None = None
-    # η, W -> W' and W'', where there are short formulas for them.
-    higher: Callable[[Array, Array], tuple[Array, Array]] | None = None
+    # y, η, m, r, W -> W' and W'', where there are short formulas for them.
+    higher: Callable[[Array, Array, Array, Array, Array], tuple[Array, Array]] | None = None
     has_trials: bool = False
     has_dispersion: bool = False
     # Makes the same family and link of statsmodels, which fits models without a random part.

@@ -72,7 +72,7 @@ def _at(family: Family, gammas: _Gammas, psi: Array) -> Family:
         family,
         slopes=partial(_slopes, gammas, psi),
         third=lambda y, eta, m: m * NB2.third(y, eta, psi),
-        higher=lambda eta, w: nb2_higher(eta, w, psi),
+        higher=lambda y, eta, m, r, w: nb2_higher(eta, w, psi),
         draw=lambda rng, eta, trials, sd: NB2.draw(rng, mean(eta), psi),
         bounds=lambda y, eta, trials, sd: (
             NB2.cdf(y - 1, mean(eta), psi),

@@ -13,13 +13,13 @@ LINKS = ("log",)
 
 
 def _mean(eta: Array) -> Array:
-    return np.exp(np.clip(eta, -LARGEST_EXPONENT, LARGEST_EXPONENT / 4))
+    return np.exp(np.minimum(np.maximum(eta, -LARGEST_EXPONENT), LARGEST_EXPONENT / 4))
 
 
 def slopes(y: Array, eta: Array, m: Array) -> tuple[Array, Array, Array]:
     """Kernel m(yη - μ), r = m(y - μ), W = mμ."""
-    mu = _mean(eta)
-    return m * (y * eta - mu), m * (y - mu), m * mu
+    expected, observed = m * _mean(eta), m * y
+    return observed * eta - expected, observed - expected, expected
 
 
 def third(y: Array, eta: Array, m: Array) -> Array:
@@ -72,7 +72,7 @@ def poisson(link: str = "log") -> Family:
         link=link,
         slopes=slopes,
         third=third,
-        higher=lambda eta, w: (w, w),
+        higher=lambda y, eta, m, r, w: (w, w),
         constant=constant,
         inverse=_mean,
         variance=lambda mu: mu,

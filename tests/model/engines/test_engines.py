@@ -74,11 +74,11 @@ def test_blocks_of_groups_do_not_change_quadrature(monkeypatch: pytest.MonkeyPat
     model = OneFactor(problem=make_problem(design, find_family("binomial")), nodes=7)
     arguments = (np.array([0.1, -0.2]), np.array([0.5]), np.zeros(12))
     whole = model.evaluate(*arguments)
-    monkeypatch.setattr("peerstats.model.engines.onefactor.BLOCK", 50)
+    monkeypatch.setattr("peerstats.model.engines.nodes.BLOCK", 50)
     parts = model.evaluate(*arguments)
     assert whole.value == pytest.approx(parts.value, rel=1e-14)
     np.testing.assert_allclose(whole.gradient, parts.gradient, rtol=1e-11)
-    about = model.slope(*arguments[:2], whole.modes)
+    about = model.slope(*arguments[:2], whole.modes, 7)
     np.testing.assert_allclose(about, whole.gradient, rtol=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_a_sample_of_parts_stands_for_all_rows(monkeypatch: pytest.MonkeyPatch) 
     beta, tau = np.array([0.1, -0.2]), np.array([0.5])
     found = model.evaluate(beta, tau, np.zeros(48))
     assert len(model.parts) == 4
-    every_other = model.slope(beta, tau, found.modes, 2)
+    every_other = model.slope(beta, tau, found.modes, 1, 2)
     np.testing.assert_allclose(every_other, found.gradient, rtol=1e-5)
 
 

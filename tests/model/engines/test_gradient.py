@@ -117,7 +117,7 @@ def test_hessians(seed: int, model: tuple[str, str], tau: tuple[float, ...], nod
     def gradient(at: np.ndarray) -> np.ndarray:
         return likelihood.evaluate(at[:4], at[4:], modes).gradient
 
-    numeric, h = [], 1e-3
+    numeric, h = [], 5e-4
     for d in h * np.eye(len(at)):
         near, far = gradient(at + d) - gradient(at - d), gradient(at + 2 * d) - gradient(at - 2 * d)
         numeric.append((8 * near - far) / (12 * h))

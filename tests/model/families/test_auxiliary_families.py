@@ -95,7 +95,7 @@ def test_second_derivatives_of_nb2() -> None:
     up, down = (family.at(psi + d).third(y, eta, m) for d in (h, -h))
     close(bend[:, 0], up, down, h)
     fixed = family.at(psi)
-    third, fourth = fixed.higher(eta, fixed.slopes(y, eta, m)[2])
+    third, fourth = fixed.higher(y, eta, m, *fixed.slopes(y, eta, m)[1:])
     np.testing.assert_allclose(third, fixed.third(y, eta, m), rtol=1e-9)
     close(fourth, fixed.third(y, eta + h, m), fixed.third(y, eta - h, m), h)
 

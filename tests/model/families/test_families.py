@@ -39,7 +39,7 @@ def test_derivatives_are_those_of_the_likelihood(name: str, link: str) -> None:
         family.third(y, eta, m), (up[2] - down[2]) / (2 * h), rtol=1e-6, atol=1e-6
     )
     if family.higher is not None:
-        third, fourth = family.higher(eta, family.slopes(y, eta, m)[2])
+        third, fourth = family.higher(y, eta, m, r, w)
         np.testing.assert_allclose(third, family.third(y, eta, m), rtol=1e-9, atol=1e-14)
         above, below = family.third(y, eta + h, m), family.third(y, eta - h, m)
         np.testing.assert_allclose(fourth, (above - below) / (2 * h), rtol=1e-6, atol=1e-6)
