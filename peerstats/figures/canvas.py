@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,17 @@ def place_axes(drawing: Sheet, left: float, bottom: float, width: float, height:
     """Add axes whose position and size are given in inches."""
     across, up = drawing.get_size_inches()
     return drawing.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def boxes(axes: Axes, places: Iterable[tuple[float, float, float, float]], **look: Any) -> None:
+    """Draw rectangles (left, bottom, width, height) of one look: one piece instead of a bar each,
+    which takes a tenth of the time."""
+    from matplotlib.collections import PolyCollection
+
+    corners = [
+        [(x, y), (x, y + up), (x + across, y + up), (x + across, y)] for x, y, across, up in places
+    ]
+    axes.add_collection(PolyCollection(corners, **look), autolim=False)
 
 
 def text_width(texts: list[str], size: float = TEXT) -> float:

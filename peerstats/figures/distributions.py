@@ -16,6 +16,7 @@ from peerstats.figures.canvas import (
     INK,
     SOFT,
     WIDTH,
+    boxes,
     encode,
     place_axes,
     sheet,
@@ -222,8 +223,9 @@ def _column(
         if line.variable and None in shares:
             places = [_place(block, line.variable, item, group) for item in line.items]
             _withheld(axes, results, places, line)
-    axes.barh(rows, [100] * len(rows), height=0.66, color=BACK, linewidth=0)
-    axes.barh(rows, lengths, height=0.66, color=BAR, linewidth=0)
+    for ends, shade in (([100.0] * len(rows), BACK), (lengths, BAR)):
+        bars = [(0.0, y - 0.33, end, 0.66) for y, end in zip(rows, ends, strict=True)]
+        boxes(axes, bars, color=shade, linewidth=0)
     axes.set_xlim(0, 100)
     axes.set_xticks([0, 50, 100])
     axes.set_yticks([])
@@ -237,12 +239,10 @@ def _histogram(axes: Axes, line: Line, shares: list[float | None], tallest: floa
         return
     step = 100 / len(shares)
     base, room = line.top + TALL - 0.35, TALL - 0.7
-    heights = [-room * (share or 0.0) / tallest for share in shares]
-    starts = [step * i for i in range(len(shares))]
-    axes.bar(
-        starts, heights, width=step, bottom=base, align="edge", color=BAR, edgecolor="white",
-        linewidth=0.4,
-    )  # fmt: skip
+    bars = [
+        (step * i, base, step, -room * (share or 0.0) / tallest) for i, share in enumerate(shares)
+    ]
+    boxes(axes, bars, facecolor=BAR, edgecolor="white", linewidth=0.4)
     axes.plot([0, 100], [base, base], color=SOFT, linewidth=0.6)
 
 
