@@ -16,8 +16,9 @@ most have a large excess kurtosis κ: with a negative binomial of size r, which 
 
     ν = (N - J - p) · 2 / mean(2 + κ),     κ = 6/r + 1/V
 
-(Satterthwaite 1946, Biometrics Bull 2:110). With N - J - p itself a true null is rejected in up to
-12 % of samples of 30 to 50 women, with ν in 2 to 7 % (benchmarks/coverage_extended.py).
+(Satterthwaite 1946, Biometrics Bull 2:110); where a = 0 no dispersion is estimated and ν is
+N - J - p. With N - J - p everywhere a true null is rejected in up to 12 % of samples of 30 to 50
+women, with ν in 2 to 7 % (benchmarks/coverage_extended.py).
 """
 
 from __future__ import annotations
@@ -134,8 +135,9 @@ def quasi_ratio(question: Question, position: int) -> tuple[Ratio, float]:
         return _ratio(counts, at[2], (design.X, offset), place, size), nu
     counts, beta = _by_moments(counts, at, df)
     mean = counts.mean(design.X, offset, beta)
-    nu = counts.freedom(df, np.full(n, counts.a), mean + counts.a * mean**2)
-    return _ratio(counts, beta, (design.X, offset), place), nu
+    if counts.a > 0:
+        df = counts.freedom(df, np.full(n, counts.a), mean + counts.a * mean**2)
+    return _ratio(counts, beta, (design.X, offset), place), df
 
 
 def _by_moments(counts: Counts, at: tuple[Array, Array, Array], df: float) -> tuple[Counts, Array]:

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy import special
+
+from peerstats.errors import ModelError
 
 CLOSE = 1e-6  # of the critical value
 STEPS = 60
@@ -32,6 +34,13 @@ class Ratio:
     def root(self, value: float) -> float:
         """The signed root as a test statistic of b = value: positive for an estimate above it."""
         return -self.zeta(value)
+
+    def shrunk(self, factor: float) -> Ratio:
+        """Return the ratio times a factor below 1; ModelError where nothing of it is left."""
+        if factor <= 0.0:
+            raise ModelError("there are as many parameters as women")
+        scale = math.sqrt(factor)
+        return replace(self, zeta=lambda value: scale * self.zeta(value))
 
     def end(self, critical: float) -> float:
         """The value beyond the estimate (below it for a negative `critical`) with |ζ| = |critical|.

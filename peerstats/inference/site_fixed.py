@@ -7,6 +7,12 @@ F(1, ν), ν being the degrees of freedom of the level the coefficient is learnt
 venues, less sites, less coefficients (between-within; Schluchter & Elashoff 1990; for the
 likelihood ratio Qiu, Cook & Bobb 2024, Stat Med 43:201).
 
+With many sites of few women a likelihood ratio is too large: of gaussian outcomes it is about
+N/(N - k) times F, k being all the parameters, because maximum likelihood makes the women of a site
+more alike than they are. Ordered outcomes are measurements cut at thresholds and go the same way
+(true values were outside 7 % of 95 % intervals with 30 to 120 women), so their ratio is multiplied
+by (N - k)/N, which brings those to 5 %.
+
 A site whose outcomes are all at the edge (no event at all, or all in the highest category) says
 nothing about differences inside it and has no finite effect: it is left out of these fits.
 """
@@ -173,7 +179,10 @@ def site_ratio(question: Question, position: int) -> tuple[Ratio, float]:
     """Return the likelihood of one coefficient and its degrees of freedom; ModelError without."""
     df = freedom(question, position)
     found, name = fixed_fit(question), question.fit.design.names[position]
-    return ratio_of(found, found.design.names.index(name)), df
+    ratio = ratio_of(found, found.design.names.index(name))
+    if found.family.name in ORDERED:
+        return ratio.shrunk(1.0 - len(found.params) / found.nobs), df
+    return ratio, df
 
 
 def freedom(question: Question, position: int) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from peerstats.errors import ModelError, UsageError
 from peerstats.inference.methods import METHODS
@@ -330,3 +331,19 @@ def test_wald_is_no_way_out_with_few_sites(make_study):
     data["level"] = pd.Categorical(np.where(data["x"] == 1, 2, data["y"]), ordered=True)
     with pytest.raises(ModelError, match="separated"):
         fit("level ~ x + (1 | site_id)", data, family="cumulative_logit")
+
+
+def test_ordered_outcomes_are_tested_by_the_ratio_less_its_parameters_share(make_study):
+    data = make_study(5, 20)
+    rng = np.random.default_rng(6)
+    data["answer"] = np.clip(np.round(1.6 + 0.4 * data["x"] + rng.normal(size=100)), 1, 3)
+    row = infer(fit("answer ~ x + (1 | site_id)", data, "cumulative_logit")).row("x")
+    sites = pd.get_dummies(data["site_id"], drop_first=True).astype(float)
+    full, none = (
+        OrderedModel(data["answer"], X, distr="logit").fit(method="bfgs", disp=False, gtol=1e-9)
+        for X in (sites.assign(x=data["x"]), sites)
+    )
+    share = (100 - (1 + 4 + 2)) / 100  # x, four sites, two thresholds
+    assert row.statistic**2 == pytest.approx(share * 2 * (full.llf - none.llf), rel=1e-4)
+    assert row.df == 100 - 5 - 1
+    assert row.p_value == pytest.approx(stats.f.sf(row.statistic**2, 1, 94), rel=1e-6)
