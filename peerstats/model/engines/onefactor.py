@@ -226,7 +226,7 @@ class OneFactor:
                 break
             trial = self._at(fixed, tau, here.v + step)
             for _ in range(HALVINGS if size > close else 0):
-                if (trial.h - here.h).min() >= -SLACK:
+                if (trial.h >= here.h - SLACK).all():
                     break
                 worse = ~(trial.h >= here.h - SLACK * (1.0 + np.abs(here.h)))
                 if not worse.any():

@@ -21,8 +21,8 @@ that of M is -M²/c in W and 2τ c²/H² in τ, so what is left is
     d²(c log H) = Σ ω_i dη_i dη_i' - (M²/c) dW dW' + e a' + a e' + 2c W (2c - H)/H² e e',
     ω_i = M W''_i - (τ²/H) M T W'_i,   a = 2τ (c/H)² dW + (M T/H)(2c dv - e R).
 
-The rows enter through X'r, X'ΓX with Γ = W + ½ω, and group sums of Wx, W'x and Γx only. Everything
-is made in one pass, since a search by Newton's method wants all of it at every step.
+Rows enter through X'r, Σ Γ dη dη' with Γ = W + ½ω, and group sums of Wx and W'x only. Everything is
+made in one pass, since a search by Newton's method wants all of it at every step.
 
 Where v is a short way from the mode, δ = h'/H is what is left of it. L is then larger by
 ½ h'δ - ½ M T τ δ and dh by h' dv, but for terms in δ²; the rest is left as it is at v.
@@ -41,9 +41,10 @@ from numpy.typing import NDArray
 from peerstats.model.engines.problem import Problem
 
 Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
 STEP = 1e-4  # in η: truncation h²/6 and rounding 1e-16/h are both negligible
 SHIFTS = np.array([[STEP], [-STEP]])
-FEW = 4_096  # rows up to which all columns are weighted at once; more would leave the cache
+FEW = 2_048  # rows up to which all columns are weighted at once; more would leave the cache
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +88,7 @@ def higher(problem: Problem, at: Modes) -> tuple[Array, Array]:
     return family.third(y, eta, m), (up - down) / (2.0 * STEP)
 
 
-def sums_of_columns(columns: Array, weight: Array, starts: NDArray[np.intp]) -> Array:
+def sums_of_columns(columns: Array, weight: Array, starts: Codes) -> Array:
     """Σ ω_i x_i within each group, (p, groups); `columns` is X', (p, n)."""
     if len(weight) <= FEW:
         total: Array = np.add.reduceat(columns * weight, starts, axis=1)
@@ -108,12 +109,22 @@ def gram(columns: Array, weight: Array) -> Array:
     return total
 
 
-def gram_and_sums(columns: Array, weight: Array, starts: NDArray[np.intp]) -> tuple[Array, Array]:
-    """X' diag(ω) X and Σ ω_i x_i within each group."""
+def form(columns: Array, b: Array, weight: Array, starts: Codes, code: Codes) -> Array:
+    """Σ ω_i (x_i + b_j)(x_i + b_j)', (p + 1, p + 1), x_i padded by a zero; `b` is (p + 1, groups).
+
+    Row by row this is also exact to more digits, since b takes most of x_i's group mean away.
+    """
+    p = len(columns)
     if len(weight) <= FEW:
-        weighted = columns * weight
-        return weighted @ columns.T, np.add.reduceat(weighted, starts, axis=1)
-    return gram(columns, weight), sums_of_columns(columns, weight, starts)
+        moved = b.take(code, axis=1)
+        moved[:p] += columns
+        return (moved * weight) @ moved.T
+    half = (0.5 * np.add.reduceat(weight, starts)) * b
+    half[:p] += sums_of_columns(columns, weight, starts)
+    low = half @ b.T
+    total: Array = low + low.T
+    total[:p, :p] += gram(columns, weight)
+    return total
 
 
 def laplace(problem: Problem, columns: Array, copies: Array, tau: float, at: Modes) -> Top:
@@ -139,16 +150,13 @@ def laplace(problem: Problem, columns: Array, copies: Array, tau: float, at: Mod
     gradient = dv @ slope - dW @ half
     gradient[:p] += columns @ at.r
     gradient[p] += at.r_sum @ v - tau * spread.sum()
-    # Σ Γ dη dη' by halves, without its part in X alone; so is all that has e.
     rows = at.w + half.take(code) * bend - (by_W * turn).take(code) * third
-    of_x, sums = gram_and_sums(columns, rows, starts)
-    low = (0.5 * np.add.reduceat(rows, starts)) * b
-    low[:p] += sums
-    low = low @ b.T
-    low[p] += dW @ (tau * share * share) - dv @ (at.r_sum - 2.0 * share * turn)
-    low[p, p] += spread @ (share - 0.5) - (turn / H) @ at.r_sum
-    total: Array = (half * by_W * dW) @ dW.T - (copies * dv) @ dv.T - (low + low.T)
-    total[:p, :p] -= of_x
+    total = (half * by_W * dW) @ dW.T - (copies * dv) @ dv.T
+    total -= form(columns, b, rows, starts, code)
+    of_tau = dv @ (at.r_sum - 2.0 * share * turn) - dW @ (tau * share * share)
+    of_tau[p] += (turn / H) @ at.r_sum - spread @ (share - 0.5)
+    total[p] += of_tau
+    total[:, p] += of_tau
     value = at.h.sum() - 0.5 * (copies @ np.log(H / copies))
     value += (0.5 * slope - tau * turn) @ left
     return Top(float(value), gradient, total, v + left, dv, H)

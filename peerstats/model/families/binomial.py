@@ -75,8 +75,9 @@ def probit_third(y: Array, eta: Array, m: Array) -> Array:
 
 def _cloglog_parts(eta: Array) -> tuple[Array, Array]:
     """u = e^η and ρ = u/(e^u - 1), the derivative of log(1 - e^-u)."""
-    u = np.exp(np.clip(eta, -LARGEST_EXPONENT, np.log(LARGEST_EXPONENT)))
-    return u, np.where(u > 1e-300, u / np.maximum(np.expm1(u), 1e-300), 1.0)
+    u = np.exp(np.minimum(np.maximum(eta, -LARGEST_EXPONENT), LARGEST_EXPONENT / 4))
+    held = np.minimum(u, LARGEST_EXPONENT)  # beyond it ρ is zero but for 300 digits
+    return u, np.where(u > 1e-300, held / np.maximum(np.expm1(held), 1e-300), 1.0)
 
 
 def cloglog_slopes(y: Array, eta: Array, m: Array) -> Slopes:

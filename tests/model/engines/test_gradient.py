@@ -46,7 +46,7 @@ def difference(model: Likelihood, beta: np.ndarray, tau: np.ndarray, q: int) -> 
         return model.evaluate(at[:p], at[p:], np.zeros(q)).value
 
     numeric = np.zeros(len(both))
-    h = 2e-3
+    h = 5e-4
     for k in range(len(both)):
         d = np.zeros(len(both))
         d[k] = h
@@ -56,7 +56,7 @@ def difference(model: Likelihood, beta: np.ndarray, tau: np.ndarray, q: int) -> 
 
 
 def agree(gradient: np.ndarray, numeric: np.ndarray) -> None:
-    # h^4 truncation at h = 2e-3 and rounding both stay below a millionth of the largest element.
+    # h^4 truncation at h = 5e-4 and rounding both stay below a millionth of the largest element.
     assert np.abs(gradient - numeric).max() < 1e-6 * max(1.0, np.abs(numeric).max())
 
 

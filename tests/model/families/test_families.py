@@ -57,6 +57,13 @@ def test_tails_stay_finite(name: str, link: str) -> None:
             assert np.isfinite(part).all()
 
 
+def test_a_complementary_log_log_goes_on_falling_where_a_no_is_next_to_impossible() -> None:
+    eta = np.array([6.0, 7.0, 9.0, 20.0])
+    kernel, r, w = find_family("binomial", "cloglog").slopes(np.zeros(4), eta, np.ones(4))
+    for part, sign in ((kernel, -1.0), (r, -1.0), (w, 1.0)):
+        np.testing.assert_allclose(part, sign * np.exp(eta), rtol=1e-12)
+
+
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog", "log"])
 def test_binomial_likelihood_has_its_constants(link: str) -> None:
     family = find_family("binomial", link)
