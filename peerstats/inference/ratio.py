@@ -45,7 +45,8 @@ class Ratio:
     def end(self, critical: float) -> float:
         """The value beyond the estimate (below it for a negative `critical`) with |ζ| = |critical|.
 
-        Infinite when the likelihood never falls that far.
+        Infinite when the likelihood never falls that far, or falls in a jump, as where a search
+        fails at extreme values: then no end is known.
         """
         side, wanted = math.copysign(1.0, critical), abs(critical)
         inside, at_inside, outside = 0.0, 0.0, math.inf
@@ -53,6 +54,8 @@ class Ratio:
         for _ in range(STEPS):
             here = abs(self.root(self.estimate + side * distance))
             if abs(here - wanted) <= CLOSE * wanted:
+                return self.estimate + side * distance
+            if distance <= inside:  # the bracket has closed where the likelihood jumps
                 break
             slope = (here - at_inside) / (distance - inside)
             if here < wanted:
@@ -63,9 +66,9 @@ class Ratio:
             if not inside < following < outside or following > 3.0 * distance:
                 following = 3.0 * distance if math.isinf(outside) else 0.5 * (inside + outside)
             if following > FURTHEST * self.std_error:
-                return side * math.inf
+                break
             distance = following
-        return self.estimate + side * distance
+        return side * math.inf
 
 
 def tail(root: float, df: float) -> float:

@@ -8,6 +8,7 @@ from scipy import stats
 
 from peerstats.inference.lrt import maximum_likelihood
 from peerstats.inference.methods import METHODS
+from peerstats.inference.ratio import Ratio
 from peerstats.model.fit import fit
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -76,3 +77,10 @@ def test_reml_is_left_for_the_comparison(make_study, question):
 def test_a_penalised_fit_is_sent_to_its_own_test(make_study, why):
     fitted = fit("y ~ x + (1 | site_id)", make_study(6, 20), penalty=("log_f", "log_tau"))
     assert "use penalised_lrt" in why(fitted, "lrt", "x")
+
+
+def test_a_ratio_that_jumps_has_no_end():
+    ratio = Ratio(zeta=lambda b: b if abs(b) < 3.0 else 50.0 * b, estimate=0.0, std_error=1.0)
+    assert ratio.end(1.96) == pytest.approx(1.96)
+    assert ratio.end(12.7) == math.inf
+    assert ratio.end(-12.7) == -math.inf
