@@ -2,8 +2,7 @@
 
     problem     rows sorted, collapsed                                   problem.py
     likelihood  one factor (Laplace or quadrature) or several (Laplace)  likelihood.py
-    start       β from the model without random effects, τ from its residuals
-                                                                         fixed.py
+    start       from the model without random effects                    start.py
     maximise    in (β, τ); the likelihood is even in each τ, so τ needs no bound
                                                                          optimise.py
     boundary    a τ near 0 is also tried at exactly 0; the better one stays
@@ -30,14 +29,12 @@ from peerstats.model.engines.onefactor import OneFactor
 from peerstats.model.engines.optimise import Hessian, Optimum, compared, maximise
 from peerstats.model.engines.penalised import Penalised
 from peerstats.model.engines.problem import Problem
+from peerstats.model.engines.start import one_factor_start, several_start
 
 Array = NDArray[np.float64]
 Evaluate = Callable[[Array, Array, Array], Evaluation]  # (β, τ, modes)
 
-LEAST_TAU, MOST_TAU = 0.3, 2.5  # of a first guess
-LEAST_SHARE = 0.3  # the least share of the latent variance that a first guess leaves to rows
 SECOND_TAU = 1.6
-FAR = 2.0  # of a mode's first guess
 NEAR_ZERO = 0.1  # a smaller τ is compared with 0
 FINER = 7  # nodes that check Laplace; quadrature is checked by twice its own
 PARTS = 20  # of many rows about so many parts are checked
@@ -171,31 +168,13 @@ def _incredible(search: _Search, optimum: Optimum) -> bool:
 
 
 def _guess(search: _Search) -> tuple[Array, Array, Array | None]:
-    """β and τ to start from, by moments, and the modes of a single factor.
-
-    At β without random effects a group's Σr has E(Σr)² ≈ w + τ² w², w = ΣW. Where the link has a
-    latent variable, of variance σ², that β and that τ are on the scale of a variable with variance
-    σ² + τ²: both grow by √(1 + τ²/σ²), which for τ itself solves to τ²/(1 - τ²/σ²). The modes are
-    a step of Newton's method from 0, and no longer than modes commonly are.
-    """
-    problem, latent = search.problem, search.problem.family.latent_variance
-    eta = problem.X @ search.fixed.beta + problem.offset
-    _, r, w = problem.family.slopes(problem.y, eta, problem.m)
-    found = []
-    for code in problem.codes:
-        r_sum, w_sum = np.bincount(code, weights=r), np.bincount(code, weights=w)
-        found.append((r_sum @ r_sum - w_sum.sum()) / (w_sum @ w_sum))
-    variance = np.minimum(np.maximum(found, LEAST_TAU**2), MOST_TAU**2)
-    beta = search.fixed.beta
-    if latent is not None:
-        growth = 1.0 / np.maximum(1.0 - variance / latent, LEAST_SHARE)
-        variance = np.minimum(variance * growth, MOST_TAU**2)
-        beta = beta * np.sqrt(1.0 + variance.sum() / latent)
-    tau = np.sqrt(variance)
-    if len(tau) > 1:
-        return beta, tau, None
-    modes = tau * r_sum / (1.0 + variance * w_sum)
-    return beta, tau, np.minimum(np.maximum(modes, -FAR), FAR)
+    """β and τ to start from, and the modes of a single factor."""
+    likelihood, beta = search.likelihood, search.fixed.beta
+    if isinstance(likelihood, Penalised):
+        likelihood = likelihood.likelihood
+    if isinstance(likelihood, OneFactor):
+        return one_factor_start(likelihood, beta)
+    return *several_start(search.problem, beta), None
 
 
 def _first_try(search: _Search) -> Optimum:

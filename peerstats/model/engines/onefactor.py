@@ -72,6 +72,16 @@ class _Memory:
     top: Top | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Margin:
+    """Where every effect is zero: X'WX, and group sums of W x (p, groups), of r and of W."""
+
+    gram: Array
+    sums: Array
+    r_sum: Array
+    w_sum: Array
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OneFactor:
     """The likelihood of a problem with one grouping factor and `nodes` quadrature points.
@@ -98,12 +108,18 @@ class OneFactor:
         return replace(self, problem=some_groups(self.problem, groups), alike=alike)
 
     @cached_property
-    def _copies(self) -> Array:
+    def copies(self) -> Array:
+        """How many groups each one stands for."""
         return np.ones(self.problem.sizes[0]) if self.alike is None else self.alike
 
     @cached_property
     def _columns(self) -> Array:
         return np.ascontiguousarray(self.problem.X.T)
+
+    def _contiguous(self) -> Array:
+        """X', kept where rows are few; of many it would be a second matrix."""
+        few = self.problem.n <= FEW
+        return self._columns if few else np.ascontiguousarray(self.problem.X.T)
 
     def evaluate(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
         """Return log-likelihood, gradient in (β, τ) and modes; by Laplace the Hessian too."""
@@ -174,7 +190,7 @@ class OneFactor:
         return total * (self.problem.n / rows)
 
     def _slope(self, beta: Array, tau: float, modes: Array, nodes: int) -> Array:
-        problem, copies = self.problem, self._copies
+        problem, copies = self.problem, self.copies
         if self.alike is not None:  # each group by itself first
             problem = replace(problem, m=problem.m / copies.take(problem.codes[0]))
         fixed = problem.X @ beta + problem.offset
@@ -190,10 +206,7 @@ class OneFactor:
         at = self._find_modes(problem.X @ beta + problem.offset, tau, modes, *close)
         if at is None:
             return None
-        # Of many rows X' would be a second matrix if it were kept.
-        few = problem.n <= FEW
-        columns = self._columns if few else np.ascontiguousarray(problem.X.T)
-        return laplace(problem, columns, self._copies, tau, at)
+        return laplace(problem, self._contiguous(), self.copies, tau, at)
 
     def _quadrature(self, beta: Array, tau: Array, modes: Array) -> Evaluation:
         problem, t = self.problem, float(tau[0])
@@ -220,7 +233,7 @@ class OneFactor:
             if not isfinite(here.h.sum()):
                 return None
         for _ in range(MODE_STEPS):
-            step = (tau * here.r_sum - self._copies * here.v) / here.H
+            step = (tau * here.r_sum - self.copies * here.v) / here.H
             size = np.abs(step).max()
             if size <= there:
                 break
@@ -239,7 +252,7 @@ class OneFactor:
         return here
 
     def _at(self, fixed: Array, tau: float, v: Array) -> Modes:
-        problem, copies = self.problem, self._copies
+        problem, copies = self.problem, self.copies
         eta = fixed + (tau * v).take(problem.codes[0])
         kernel, r, w = problem.family.slopes(problem.y, eta, problem.m)
         w_sum = np.add.reduceat(w, problem.starts)
@@ -251,7 +264,7 @@ class OneFactor:
         """Conditional standard deviations of v."""
         top = self._memory.top
         if top is not None and top.modes is modes:
-            found: Array = np.sqrt(self._copies / top.H)
+            found: Array = np.sqrt(self.copies / top.H)
             return found
         return np.concatenate(
             [part._mode_sds(beta, tau, modes[groups]) for groups, part in self.parts]
@@ -259,23 +272,37 @@ class OneFactor:
 
     def _mode_sds(self, beta: Array, tau: Array, modes: Array) -> Array:
         fixed = self.problem.X @ beta + self.problem.offset
-        found: Array = np.sqrt(self._copies / self._at(fixed, float(tau[0]), modes).H)
+        found: Array = np.sqrt(self.copies / self._at(fixed, float(tau[0]), modes).H)
         return found
 
     def information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
         """Information about β and τ in a normal model with weights w."""
-        found = [part._information(beta, tau) for _, part in self.parts]
-        by_beta, by_tau = zip(*found, strict=True)
-        return np.sum(by_beta, axis=0), np.sum(by_tau, axis=0)
-
-    def _information(self, beta: Array, tau: Array) -> tuple[Array, Array]:
-        problem = self.problem
-        at = self._at(problem.X @ beta + problem.offset, float(tau[0]), np.zeros(problem.sizes[0]))
-        columns = np.ascontiguousarray(problem.X.T)
-        sums = sums_of_columns(columns, at.w, problem.starts) * tau[0]
-        by_beta = gram(columns, at.w) - (sums / at.H) @ sums.T
-        by_tau = 2.0 * np.sum(self._copies * (tau[0] * at.w_sum / at.H) ** 2)
+        found, variance = self.margin(beta), float(tau[0]) ** 2
+        H = self.copies + variance * found.w_sum
+        by_beta = found.gram - (found.sums * (variance / H)) @ found.sums.T
+        by_tau = 2.0 * variance * np.sum(self.copies * (found.w_sum / H) ** 2)
         return by_beta, np.array([by_tau])
+
+    def margin(self, beta: Array) -> Margin:
+        """Return what is known of β where every effect is zero."""
+        found = [part._margin(beta) for _, part in self.parts]
+        return Margin(
+            gram=np.sum([part.gram for part in found], axis=0),
+            sums=np.concatenate([part.sums for part in found], axis=1),
+            r_sum=np.concatenate([part.r_sum for part in found]),
+            w_sum=np.concatenate([part.w_sum for part in found]),
+        )
+
+    def _margin(self, beta: Array) -> Margin:
+        problem, columns = self.problem, self._contiguous()
+        eta = problem.X @ beta + problem.offset
+        _, r, w = problem.family.slopes(problem.y, eta, problem.m)
+        return Margin(
+            gram=gram(columns, w),
+            sums=sums_of_columns(columns, w, problem.starts),
+            r_sum=np.add.reduceat(r, problem.starts),
+            w_sum=np.add.reduceat(w, problem.starts),
+        )
 
 
 def _added(parts: list[Top]) -> Top:

@@ -204,7 +204,7 @@ def test_start_value_does_not_decide() -> None:
     ready = prepare(design, find_family("binomial"))
     first = fit_glmm(ready, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("peerstats.model.engines.glmm.LEAST_TAU", 2.0)
+        patch.setattr("peerstats.model.engines.start.LEAST_TAU", 2.0)
         second = fit_glmm(ready, 1)
     assert first.loglik == pytest.approx(second.loglik, abs=1e-8)
     np.testing.assert_allclose(first.beta, second.beta, atol=1e-6)
