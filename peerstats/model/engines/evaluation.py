@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ MODE_STEPS = 60  # Newton steps for the modes; a concave problem needs far fewer
 CLOSE = 1e-5  # after a Newton step this small the next error is about its square
 # A step that is not taken in the middle of a search, but for what it adds to first order. Each
 # value starts closer to its modes than the last, at the optimum within the square of its last step.
-CLOSE_ON_THE_WAY = 1e-3
+CLOSE_ON_THE_WAY = 3e-4
 CLOSE_AT_FIRST = 1e-4
 HALVINGS = 30
 
@@ -34,7 +35,7 @@ class Evaluation:
     @property
     def usable(self) -> bool:
         """False where the likelihood is zero or not a number, e.g. outside a link's range."""
-        return bool(np.isfinite(self.value) and np.isfinite(self.gradient).all())
+        return isfinite(self.value) and isfinite(self.gradient.sum())
 
 
 class Likelihood(Protocol):

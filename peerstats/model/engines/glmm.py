@@ -1,6 +1,6 @@
 """Generalised linear mixed models with random intercepts: the stages of one fit.
 
-    problem     rows sorted, collapsed                                   problem.py
+    problem     rows sorted, collapsed; groups with equal rows made one  problem.py, alike.py
     likelihood  one factor (Laplace or quadrature) or several (Laplace)  likelihood.py
     start       from the model without random effects                    start.py
     maximise    in (β, τ); the likelihood is even in each τ, so τ needs no bound
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from peerstats.model.convergence import INCREDIBLE, RUNAWAY, Convergence, Solution
 from peerstats.model.design import Design
+from peerstats.model.engines.alike import Alike, alike_groups
 from peerstats.model.engines.evaluation import Evaluation, Likelihood
 from peerstats.model.engines.fixed import FixedFit, Prepared
 from peerstats.model.engines.likelihood import hessian_of, likelihood_of
@@ -134,8 +135,9 @@ def fit_glmm(ready: Prepared, nodes: int) -> Solution:
 
     The design must have random intercepts only; `peerstats.model.engines` checks that first.
     """
-    problem = ready.problem
-    likelihood = likelihood_of(problem, nodes)
+    alike = alike_groups(ready.problem) if nodes == 1 else None
+    problem = ready.problem if alike is None else alike.problem
+    likelihood = likelihood_of(problem, nodes, None if alike is None else alike.copies)
     if ready.penalty is not None:
         likelihood = Penalised(likelihood=likelihood, penalty=ready.penalty)
     everything = tuple(range(len(problem.sizes)))
@@ -144,7 +146,7 @@ def fit_glmm(ready: Prepared, nodes: int) -> Solution:
     restart = optimum.restart
     search, optimum = _boundary(search, optimum)
     optimum = replace(optimum, restart=restart)
-    return _solution(ready.design, search, optimum, retried)
+    return _solution(ready.design, search, optimum, retried, alike)
 
 
 def _with_second_try(search: _Search) -> tuple[Optimum, bool]:
@@ -210,12 +212,19 @@ def _boundary(search: _Search, optimum: Optimum) -> tuple[_Search, Optimum]:
     return _boundary(reduced, reduced.run(beta, tau[list(free)], modes))
 
 
-def _solution(design: Design, search: _Search, optimum: Optimum, retried: bool) -> Solution:
-    problem = search.problem
+def _solution(
+    design: Design, search: _Search, optimum: Optimum, retried: bool, alike: Alike | None
+) -> Solution:
+    problem, sizes = search.problem, search.problem.sizes
     beta, tau = search.split(optimum.parameters)
     modes = optimum.evaluation.modes
     spread = search.likelihood.mode_sds(beta, tau, modes)
-    ends = np.cumsum((0, *problem.sizes))
+    if alike is not None:
+        modes, spread, sizes = modes[alike.kind], spread[alike.kind], (len(alike.kind),)
+    inverse: Array | None = None  # no maximum, no standard errors
+    if optimum.min_eigenvalue > 0:
+        inverse = np.asarray(np.linalg.inv(optimum.hessian), dtype=np.float64)
+    ends = np.cumsum((0, *sizes))
     groups = [r.group for r in design.formula.random]
     found = {}
     sds = np.zeros(len(tau))
@@ -226,23 +235,23 @@ def _solution(design: Design, search: _Search, optimum: Optimum, retried: bool) 
     return Solution(
         beta=beta,
         sds=sds,
-        covariance=_covariance(search, optimum, tau),
+        covariance=_covariance(search, inverse, tau),
         loglik=optimum.evaluation.value,
         dispersion=1.0,
         modes={name: found[name] for name in groups},
-        convergence=_convergence(search, optimum, sds, retried),
+        convergence=_convergence(search, optimum, inverse, retried),
     )
 
 
-def _covariance(search: _Search, optimum: Optimum, tau: Array) -> Array:
-    """Covariance of (β, log sd) in the formula's order; nan where there is none."""
+def _covariance(search: _Search, inverse: Array | None, tau: Array) -> Array:
+    """Covariance of (β, log sd) in the formula's order from that of (β, τ); nan where none is."""
     p, order = search.p, search.problem.order
     total = np.full((p + len(order),) * 2, np.nan)
-    if not optimum.min_eigenvalue > 0:  # no maximum, so no standard errors
+    if inverse is None:
         return total
     jacobian = np.ones(p + len(search.free))
     jacobian[p:] = 1.0 / tau[list(search.free)]  # d log τ = dτ / τ
-    found: Array = np.linalg.inv(optimum.hessian) * jacobian * jacobian[:, None]
+    found: Array = inverse * jacobian * jacobian[:, None]
     if len(order) == len(search.free) == 1:
         return found
     places = [*range(p), *(p + order[k] for k in search.free)]
@@ -250,10 +259,12 @@ def _covariance(search: _Search, optimum: Optimum, tau: Array) -> Array:
     return total
 
 
-def _coarseness(search: _Search, optimum: Optimum) -> tuple[str, ...]:
+def _coarseness(search: _Search, optimum: Optimum, inverse: Array | None) -> tuple[str, ...]:
     """Say so when more nodes would move an estimate: one Newton step with the finer gradient."""
     likelihood = search.likelihood
-    if not isinstance(likelihood, OneFactor) or not search.free or not optimum.reached:
+    if not isinstance(likelihood, OneFactor) or not search.free:
+        return ()
+    if inverse is None or not optimum.reached:
         return ()
     laplace = likelihood.nodes == 1
     nodes = FINER if laplace else 2 * likelihood.nodes + 1
@@ -263,8 +274,7 @@ def _coarseness(search: _Search, optimum: Optimum) -> tuple[str, ...]:
     if step > 1:  # a part alone has a gradient by any method
         gradient -= likelihood.slope(*place, likelihood.nodes, step)
     gradient = gradient[search.places]
-    covariance = np.linalg.inv(optimum.hessian)
-    shift = float(np.abs(covariance @ gradient / np.sqrt(np.diag(covariance))).max())
+    shift = float(np.abs(inverse @ gradient / np.sqrt(inverse.diagonal())).max())
     if shift < COARSE:
         return ()
     name, advice = f"Quadrature with {likelihood.nodes} nodes", "more nodes"
@@ -276,7 +286,9 @@ def _coarseness(search: _Search, optimum: Optimum) -> tuple[str, ...]:
     )
 
 
-def _convergence(search: _Search, optimum: Optimum, sds: Array, retried: bool) -> Convergence:
+def _convergence(
+    search: _Search, optimum: Optimum, inverse: Array | None, retried: bool
+) -> Convergence:
     singular = len(search.free) < len(search.problem.sizes)
     messages = []
     if retried:
@@ -297,7 +309,7 @@ def _convergence(search: _Search, optimum: Optimum, sds: Array, retried: bool) -
     runaway = _incredible(search, optimum)
     if runaway:
         messages.append(RUNAWAY)
-    messages += _coarseness(search, optimum)
+    messages += _coarseness(search, optimum, inverse)
     return Convergence(
         converged=optimum.reached and not runaway,
         gradient=optimum.gradient,

@@ -29,10 +29,13 @@ Array = NDArray[np.float64]
 HessianOf = Callable[[Array, Array, Array], Array]  # (β, τ, modes) -> d²L in (β, τ)
 
 
-def likelihood_of(problem: Problem, nodes: int) -> Likelihood:
-    """Return the likelihood of a problem; `nodes` > 1 needs a single grouping factor."""
+def likelihood_of(problem: Problem, nodes: int, alike: Array | None = None) -> Likelihood:
+    """Return the likelihood of a problem; `nodes` > 1 needs a single grouping factor.
+
+    `alike` says how many groups each of a single factor stands for (see `onefactor`).
+    """
     if len(problem.sizes) == 1:
-        return OneFactor(problem=problem, nodes=nodes)
+        return OneFactor(problem=problem, nodes=nodes, alike=alike)
     return Nested(problem) if is_nested(problem) else Crossed(Crossing(problem))
 
 

@@ -35,7 +35,7 @@ class NodeSums:
 
 def node_gradient(problem: Problem, at: Modes, sums: NodeSums, tau: float) -> tuple[Array, Array]:
     """Return the weight of each row for β, and each group's derivative in τ."""
-    third = problem.family.third(problem.y, at.eta, problem.m)
+    third = _third(problem, at)
     third_sum = np.add.reduceat(third, problem.starts)
     alpha = sums.kappa * tau * tau / at.H
     t = (sums.c1 - 0.5 * alpha * tau * third_sum) / at.H
@@ -48,6 +48,14 @@ def node_gradient(problem: Problem, at: Modes, sums: NodeSums, tau: float) -> tu
         - sums.kappa * tau * at.w_sum / at.H
     )
     return rows, by_tau
+
+
+def _third(problem: Problem, at: Modes) -> Array:
+    """W' by rows."""
+    family, y, m = problem.family, problem.y, problem.m
+    if family.higher is not None:
+        return family.higher(y, at.eta, m, at.r, at.w)[0]
+    return family.third(y, at.eta, m)
 
 
 @cache
@@ -126,20 +134,28 @@ def at_nodes(
 
 def node_sums(problem: Problem, nodes: int, at: Modes, fixed: Array, tau: float) -> NodeSums:
     """Return sums over all nodes, a block of whole groups at a time to keep memory bounded."""
-    sums = NodeSums(
-        value=np.empty_like(at.v),
-        r_bar=np.empty_like(fixed),
-        z_r=np.empty_like(at.v),
-        c1=np.empty_like(at.v),
-        kappa=np.empty_like(at.v),
+    found = [
+        _sums(at_nodes(problem, nodes, (at.v, at.H), fixed, tau, groups), rule(nodes)[0], tau)
+        for groups in group_blocks(problem, BLOCK // nodes)
+    ]
+    if len(found) == 1:
+        return found[0]
+    return NodeSums(
+        value=np.concatenate([part.value for part in found]),
+        r_bar=np.concatenate([part.r_bar for part in found]),
+        z_r=np.concatenate([part.z_r for part in found]),
+        c1=np.concatenate([part.c1 for part in found]),
+        kappa=np.concatenate([part.kappa for part in found]),
     )
-    gamma = rule(nodes)[0][:, None]
-    for groups in group_blocks(problem, BLOCK // nodes):
-        block = at_nodes(problem, nodes, (at.v, at.H), fixed, tau, groups)
-        slope = block.p * (tau * block.r_sum - block.z)
-        sums.value[groups] = block.value
-        sums.r_bar[block.rows] = np.einsum("qi,qi->i", block.p[:, block.code], block.r)
-        sums.z_r[groups] = (block.p * block.z * block.r_sum).sum(axis=0)
-        sums.c1[groups] = slope.sum(axis=0)
-        sums.kappa[groups] = 1.0 + block.s * (gamma * slope).sum(axis=0)
-    return sums
+
+
+def _sums(block: NodeBlock, gamma: Array, tau: float) -> NodeSums:
+    weighted = block.p * block.r_sum
+    slope = tau * weighted - block.p * block.z
+    return NodeSums(
+        value=block.value,
+        r_bar=(block.p.take(block.code, axis=1) * block.r).sum(axis=0),
+        z_r=(weighted * block.z).sum(axis=0),
+        c1=slope.sum(axis=0),
+        kappa=1.0 + block.s * (gamma @ slope),
+    )

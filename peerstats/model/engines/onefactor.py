@@ -190,16 +190,18 @@ class OneFactor:
         return total * (self.problem.n / rows)
 
     def _slope(self, beta: Array, tau: float, modes: Array, nodes: int) -> Array:
-        problem, copies = self.problem, self.copies
+        single, copies = self, self.copies
         if self.alike is not None:  # each group by itself first
-            problem = replace(problem, m=problem.m / copies.take(problem.codes[0]))
+            rows = copies.take(self.problem.codes[0])
+            single = OneFactor(problem=replace(self.problem, m=self.problem.m / rows))
+        problem = single.problem
         fixed = problem.X @ beta + problem.offset
-        at = OneFactor(problem=problem)._at(fixed, tau, modes)
+        at = single._at(fixed, tau, modes)
         sums = node_sums(problem, nodes, at, fixed, tau)
-        rows, by_tau = node_gradient(problem, at, sums, tau)
+        by_row, by_tau = node_gradient(problem, at, sums, tau)
         if self.alike is not None:
-            rows = rows * copies.take(problem.codes[0])
-        return np.append(rows @ problem.X, by_tau @ copies)
+            by_row = by_row * rows
+        return np.append(by_row @ problem.X, by_tau @ copies)
 
     def _top(self, beta: Array, tau: float, modes: Array, *close: float) -> Top | None:
         problem = self.problem
@@ -286,6 +288,8 @@ class OneFactor:
     def margin(self, beta: Array) -> Margin:
         """Return what is known of β where every effect is zero."""
         found = [part._margin(beta) for _, part in self.parts]
+        if len(found) == 1:
+            return found[0]
         return Margin(
             gram=np.sum([part.gram for part in found], axis=0),
             sums=np.concatenate([part.sums for part in found], axis=1),
