@@ -20,25 +20,24 @@ Slopes = tuple[Array, Array, Array]
 HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 
 
-def logit_slopes(y: Array, eta: Array, m: Array) -> Slopes:
-    """Kernel y·η - log(1 + e^η), r = m(y - p), W = m p(1-p).
+def _logit_parts(eta: Array) -> tuple[Array, Array, Array]:
+    """η below where e^η ends, p and 1 - p, both to all their digits."""
+    held = np.minimum(eta, LARGEST_EXPONENT)
+    odds = np.exp(held)
+    rest = 1.0 / (1.0 + odds)
+    return held, odds * rest, rest
 
-    By distances from a half: with c = y - ½, the kernel is cη - |η|/2 - log(1 + e^-|η|) and
-    y - p = c - (p - ½).
-    """
-    size, centred = np.abs(eta), y - 0.5
-    small = np.exp(-size)
-    larger = 1.0 / (1.0 + small)  # max(p, 1 - p)
-    kernel = m * (centred * eta - 0.5 * size + np.log(larger))
-    return kernel, m * (centred - np.copysign(larger - 0.5, eta)), m * (small * larger * larger)
+
+def logit_slopes(y: Array, eta: Array, m: Array) -> Slopes:
+    """Kernel y·η - log(1 + e^η), r = m(y - p), W = m p(1-p)."""
+    held, p, rest = _logit_parts(eta)
+    return m * (y * held + np.log(rest)), m * (y - p), m * (p * rest)
 
 
 def logit_third(y: Array, eta: Array, m: Array) -> Array:
     """W' = m p(1-p)(1-2p)."""
-    small = np.exp(-np.abs(eta))
-    larger = 1.0 / (1.0 + small)  # max(p, 1 - p)
-    smaller = small * larger
-    return m * np.copysign(smaller * larger * (larger - smaller), -eta)
+    _, p, rest = _logit_parts(eta)
+    return m * (p * rest) * (rest - p)
 
 
 def logit_higher(y: Array, eta: Array, m: Array, r: Array, w: Array) -> tuple[Array, Array]:

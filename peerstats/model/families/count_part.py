@@ -87,16 +87,30 @@ def _none(y: Array, eta: Array, psi: Array) -> Slopes:
     return empty, empty, empty
 
 
-def _split(eta: Array, psi: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """θ, μ, p, 1 - p and L; beyond the range of numbers η and ψ are held."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Nb2:
+    """The negative binomial at one (η, ψ): θ, p, 1 - p, d and L of the head, r and W."""
+
+    theta: Array
+    p: Array
+    rest: Array
+    d: Array
+    log_rest: Array
+    r: Array
+    w: Array
+    mu_rest: Array  # μ(1 - p)
+
+
+def nb2_at(y: Array, eta: Array, psi: Array) -> Nb2:
+    """Return what all derivatives are made of; beyond the range of numbers η and ψ are held."""
     log_theta = np.minimum(np.maximum(psi[:, 0], -60.0), 60.0)
-    eta = np.minimum(np.maximum(eta, -LARGEST_EXPONENT), LARGEST_EXPONENT / 4)
-    d = eta - log_theta
-    small = np.exp(-np.abs(d))
-    larger = 1.0 / (1.0 + small)  # max(p, 1 - p)
-    up, smaller = d >= 0, small * larger
-    p, rest = np.where(up, larger, smaller), np.where(up, smaller, larger)
-    return np.exp(log_theta), np.exp(eta), p, rest, np.maximum(d, 0.0) + np.log1p(small)
+    d = np.minimum(np.maximum(eta, -LARGEST_EXPONENT), LARGEST_EXPONENT / 4) - log_theta
+    odds, theta = np.exp(d), np.exp(log_theta)
+    rest = 1.0 / (1.0 + odds)
+    p = odds * rest
+    mu_rest = theta * p
+    w = rest * (y * p + mu_rest)
+    return Nb2(theta, p, rest, d, np.log1p(odds), y * rest - mu_rest, w, mu_rest)
 
 
 def nb2_gammas(y: Array, psi: Array, orders: int = 2) -> list[Array]:
@@ -105,46 +119,42 @@ def nb2_gammas(y: Array, psi: Array, orders: int = 2) -> list[Array]:
     return gamma_differences(np.exp(log_theta), y, orders)
 
 
-def nb2_slopes(y: Array, eta: Array, psi: Array, gammas: list[Array]) -> Slopes:
+def nb2_slopes(y: Array, at: Nb2, gammas: list[Array]) -> Slopes:
     """The slopes where G is known."""
-    theta, mu, p, rest, log_rest = _split(eta, psi)
-    d = np.clip(eta, -LARGEST_EXPONENT, LARGEST_EXPONENT / 4) - np.log(theta)
-    log_f = gammas[0] - theta * log_rest + y * (d - log_rest)
-    return log_f, (y - mu) * rest, rest * (y * p + mu * rest)
+    return gammas[0] - at.theta * at.log_rest + y * (at.d - at.log_rest), at.r, at.w
 
 
 def _nb2_third(y: Array, eta: Array, psi: Array) -> Array:
-    _, mu, p, rest, _ = _split(eta, psi)
-    return rest * (y * p + mu * rest) * (1.0 - 2.0 * p)
+    at = nb2_at(y, eta, psi)
+    return at.w * (at.rest - at.p)
 
 
-def nb2_auxiliary(y: Array, eta: Array, psi: Array, gammas: list[Array]) -> Slopes:
+def nb2_auxiliary(y: Array, at: Nb2, gammas: list[Array]) -> Slopes:
     """The slopes of l, r and W in ψ where D_1 is known."""
-    theta, mu, p, rest, log_rest = _split(eta, psi)
-    D1 = gammas[1]
-    w = rest * (y * p + mu * rest)
-    l_psi = theta * D1 - y * rest + theta * (p - log_rest)
-    w_psi = mu * rest * rest - w * (1.0 - 2.0 * p)
-    return l_psi[..., None], (p * (y - mu) * rest)[..., None], w_psi[..., None]
+    w_psi = at.mu_rest * at.rest - at.w * (at.rest - at.p)
+    return _in_psi(y, at, gammas)[..., None], (at.p * at.r)[..., None], w_psi[..., None]
 
 
-def nb2_second(y: Array, eta: Array, psi: Array, gammas: list[Array]) -> tuple[Array, Slopes]:
+def _in_psi(y: Array, at: Nb2, gammas: list[Array]) -> Array:
+    """l_ψ."""
+    return at.theta * (gammas[1] + (at.p - at.log_rest)) - y * at.rest
+
+
+def nb2_second(y: Array, at: Nb2, gammas: list[Array]) -> tuple[Array, Slopes]:
     """W'_ψ, and l_ψψ, r_ψψ and W_ψψ; one auxiliary predictor."""
-    theta, mu, p, rest, log_rest = _split(eta, psi)
-    _, D1, D2 = gammas
-    r, w, both = (y - mu) * rest, rest * (y * p + mu * rest), p * rest
-    l_psi = theta * D1 - y * rest + theta * (p - log_rest)
-    w_psi = mu * rest * rest - w * (rest - p)
-    turn = p * (p - rest)
-    l_2 = l_psi + theta * (theta * D2 + p * p) + y * rest * rest
-    w_2 = turn * w + both * (rest - 3.0 * p) * r
-    seconds = (l_2[..., None, None], (turn * r)[..., None, None], w_2[..., None, None])
-    return (w_psi * (rest - p) + 2.0 * both * w)[..., None], seconds
+    theta, p, rest, w = at.theta, at.p, at.rest, at.w
+    away, both = rest - p, p * rest
+    w_psi = at.mu_rest * rest - w * away
+    turn = -p * away
+    l_2 = _in_psi(y, at, gammas) + theta * (theta * gammas[2] + p * p) + y * rest * rest
+    w_2 = turn * w + both * (rest - 3.0 * p) * at.r
+    seconds = (l_2[..., None, None], (turn * at.r)[..., None, None], w_2[..., None, None])
+    return (w_psi * away + 2.0 * both * w)[..., None], seconds
 
 
-def nb2_higher(eta: Array, w: Array, psi: Array) -> tuple[Array, Array]:
-    """W' and W'', with 2p - 1 = tanh(d/2)."""
-    t = np.tanh(0.5 * (eta - psi[:, 0]))
+def nb2_higher(at: Nb2, w: Array) -> tuple[Array, Array]:
+    """W' and W'' of a row whose weight is W."""
+    t = at.p - at.rest
     return -w * t, w * (1.5 * t * t - 0.5)
 
 
@@ -186,6 +196,10 @@ def _poisson_quantile(u: Array, mu: Array, psi: Array) -> Array:
     return np.asarray(poisson.ppf(u, mu))
 
 
+def _nb2_auxiliary_slopes(y: Array, eta: Array, psi: Array) -> Slopes:
+    return nb2_auxiliary(y, nb2_at(y, eta, psi), nb2_gammas(y, psi, 1))
+
+
 POISSON = CountPart(
     name="poisson",
     auxiliary=(),
@@ -201,9 +215,9 @@ POISSON = CountPart(
 NB2 = CountPart(
     name="negative_binomial",
     auxiliary=("log theta",),
-    slopes=lambda y, eta, psi: nb2_slopes(y, eta, psi, nb2_gammas(y, psi, 0)),
+    slopes=lambda y, eta, psi: nb2_slopes(y, nb2_at(y, eta, psi), nb2_gammas(y, psi, 0)),
     third=_nb2_third,
-    auxiliary_slopes=lambda y, eta, psi: nb2_auxiliary(y, eta, psi, nb2_gammas(y, psi, 1)),
+    auxiliary_slopes=_nb2_auxiliary_slopes,
     start=_nb2_start,
     variance=lambda mu, psi: mu + mu * mu * np.exp(-psi[:, 0]),
     draw=_nb2_draw,

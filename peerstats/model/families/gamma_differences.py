@@ -77,10 +77,11 @@ def _terms(x: Array, orders: int) -> list[Array]:
 
 def _by_table(s: Array, counts: Counts, orders: int) -> list[Array]:
     """All rows have the same s."""
-    steps = s.flat[0] + np.arange(counts.max())
-    tables = [np.append(0.0, np.cumsum(term)) for term in _terms(steps, orders)]
+    tables = np.zeros((orders + 1, int(counts.max()) + 1))
+    np.cumsum(_terms(s.flat[0] + np.arange(tables.shape[1] - 1), orders), axis=1, out=tables[:, 1:])
+    found = list(tables.take(counts, axis=1))
     shape = np.broadcast_shapes(s.shape, counts.shape)
-    return [np.broadcast_to(table.take(counts), shape) for table in tables]
+    return found if shape == counts.shape else [np.broadcast_to(each, shape) for each in found]
 
 
 def _by_row(s: Array, counts: Counts, orders: int) -> list[Array]:

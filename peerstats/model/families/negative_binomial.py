@@ -14,9 +14,11 @@ from scipy.special import xlogy
 
 from peerstats.model.families.count_part import (
     NB2,
+    Nb2,
     check_counts,
     log_factorials,
     mean,
+    nb2_at,
     nb2_auxiliary,
     nb2_gammas,
     nb2_higher,
@@ -29,50 +31,56 @@ from peerstats.model.families.family import Array, AuxiliarySecond, AuxiliarySlo
 LINKS = ("log",)
 
 
-class _Gammas:
-    """G and its derivatives for the last outcome and ψ: they are asked for again at every η."""
+class _Known:
+    """G and its derivatives for the last outcome and ψ, and what was made of them at the last η.
+
+    They are asked for again at every η, and at the last η for one derivative after the other.
+    """
 
     def __init__(self) -> None:
-        self._known: tuple[Array, Array, list[Array]] | None = None
+        self._gammas: tuple[Array, Array, list[Array]] | None = None
+        self._at: tuple[Array, Array, Array, Nb2] | None = None
 
-    def __call__(self, y: Array, psi: Array) -> list[Array]:
-        known = self._known
+    def gammas(self, y: Array, psi: Array) -> list[Array]:
+        known = self._gammas
         if known is None or known[0] is not y or known[1] is not psi:
-            self._known = known = (y, psi, nb2_gammas(y, psi))
+            self._gammas = known = (y, psi, nb2_gammas(y, psi))
         return known[2]
 
+    def at(self, y: Array, eta: Array, psi: Array) -> Nb2:
+        known = self._at
+        if known is None or known[0] is not y or known[1] is not eta or known[2] is not psi:
+            self._at = known = (y, eta, psi, nb2_at(y, eta, psi))
+        return known[3]
 
-def _auxiliary_slopes(
-    gammas: _Gammas, y: Array, eta: Array, m: Array, psi: Array
-) -> AuxiliarySlopes:
+
+def _auxiliary_slopes(known: _Known, y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySlopes:
     """Derivatives of l, r and W in ψ = log θ."""
-    first, second, third = nb2_auxiliary(y, eta, psi, gammas(y, psi))
+    first, second, third = nb2_auxiliary(y, known.at(y, eta, psi), known.gammas(y, psi))
     weight = m[..., None]
     return weight * first, weight * second, weight * third
 
 
-def _auxiliary_second(
-    gammas: _Gammas, y: Array, eta: Array, m: Array, psi: Array
-) -> AuxiliarySecond:
+def _auxiliary_second(known: _Known, y: Array, eta: Array, m: Array, psi: Array) -> AuxiliarySecond:
     """Derivative of W' in ψ, and second derivatives of l, r and W."""
-    bend, (value, r, w) = nb2_second(y, eta, psi, gammas(y, psi))
+    bend, (value, r, w) = nb2_second(y, known.at(y, eta, psi), known.gammas(y, psi))
     weight = m[..., None, None]
     return m[..., None] * bend, (weight * value, weight * r, weight * w)
 
 
 def _slopes(
-    gammas: _Gammas, psi: Array, y: Array, eta: Array, m: Array
+    known: _Known, psi: Array, y: Array, eta: Array, m: Array
 ) -> tuple[Array, Array, Array]:
-    kernel, r, w = nb2_slopes(y, eta, psi, gammas(y, psi))
+    kernel, r, w = nb2_slopes(y, known.at(y, eta, psi), known.gammas(y, psi))
     return m * kernel, m * r, m * w
 
 
-def _at(family: Family, gammas: _Gammas, psi: Array) -> Family:
+def _at(family: Family, known: _Known, psi: Array) -> Family:
     return replace(
         family,
-        slopes=partial(_slopes, gammas, psi),
+        slopes=partial(_slopes, known, psi),
         third=lambda y, eta, m: m * NB2.third(y, eta, psi),
-        higher=lambda y, eta, m, r, w: nb2_higher(eta, w, psi),
+        higher=lambda y, eta, m, r, w: nb2_higher(known.at(y, eta, psi), w),
         draw=lambda rng, eta, trials, sd: NB2.draw(rng, mean(eta), psi),
         bounds=lambda y, eta, trials, sd: (
             NB2.cdf(y - 1, mean(eta), psi),
@@ -96,11 +104,11 @@ def negative_binomial(link: str = "log") -> Family:
     >>> float(family.variance(np.array([3.0]))[0])
     12.0
     """
-    gammas = _Gammas()
+    known = _Known()
     ready = Family(
         name="negative_binomial",
         link=link,
-        slopes=partial(_slopes, gammas, np.zeros((1, 1))),
+        slopes=partial(_slopes, known, np.zeros((1, 1))),
         third=lambda y, eta, m: m * NB2.third(y, eta, np.zeros((1, 1))),
         constant=log_factorials,
         inverse=mean,
@@ -108,10 +116,10 @@ def negative_binomial(link: str = "log") -> Family:
         start=lambda y, m: np.log(y + 0.5),
         check=check_counts,
         auxiliary=NB2.auxiliary,
-        auxiliary_slopes=partial(_auxiliary_slopes, gammas),
-        auxiliary_second=partial(_auxiliary_second, gammas),
+        auxiliary_slopes=partial(_auxiliary_slopes, known),
+        auxiliary_second=partial(_auxiliary_second, known),
         auxiliary_start=NB2.start,
         reported=reported_theta,
         sums_up=False,
     )
-    return replace(ready, at=lambda psi: _at(ready, gammas, psi))
+    return replace(ready, at=lambda psi: _at(ready, known, psi))
