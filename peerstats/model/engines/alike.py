@@ -13,6 +13,7 @@ with the same projection are really alike is checked afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from peerstats.model.engines.problem import PAYS_BELOW, Problem
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
-FEWEST_ROWS = 500  # with fewer there is little to save
+FEWEST_GROUPS = 100  # with fewer there is little to save, and hardly two are alike
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,34 +40,32 @@ class Alike:
 
 def alike_groups(problem: Problem) -> Alike | None:
     """Return the kinds of groups of one grouping factor, or None where they hardly differ less."""
-    if len(problem.sizes) != 1 or problem.n < FEWEST_ROWS:
+    if len(problem.sizes) != 1 or problem.sizes[0] < FEWEST_GROUPS:
         return None
     starts, most = problem.starts, PAYS_BELOW * len(problem.starts)
-    # Groups are as many as their first rows at least.
-    if len(np.unique(_projection(problem, starts))) > most:
+    sizes = np.append(starts[1:], problem.n) - starts
+    # Kinds of groups are as many as those of their first rows and sizes at least.
+    if len(np.unique(_projection(problem, starts) + 0.1 * np.sqrt(sizes))) > most:
         return None
-    ends = np.append(starts[1:], problem.n)
     position = np.arange(problem.n) - starts.take(problem.codes[0])
     keys = np.add.reduceat(_projection(problem, slice(None)) * np.sqrt(2.0 + position), starts)
     _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
-    sizes = (ends - starts)[first]
-    if len(first) > most or not np.array_equal(sizes[kind], ends - starts):
+    if len(first) > most or not np.array_equal(sizes[first][kind], sizes):
         return None
     twins = starts[first][kind].take(problem.codes[0]) + position
     parts = (problem.X, problem.offset, problem.y, problem.m)
     if not all(np.array_equal(part, part[twins]) for part in parts):
         return None
     copies = np.bincount(kind).astype(np.float64)
-    return Alike(_of_kinds(problem, starts[first], sizes, copies), copies, kind)
+    return Alike(_of_kinds(problem, starts[first], sizes[first], copies), copies, kind)
 
 
 def _projection(problem: Problem, rows: Codes | slice) -> Array:
     """A number for each row that differs where rows do, but by chance."""
     columns = (*problem.X[rows].T, problem.offset[rows], problem.y[rows], problem.m[rows])
-    multipliers = np.random.default_rng(20240229).uniform(1.0, 2.0, len(columns))
-    key = columns[0] * multipliers[0]
-    for column, multiplier in zip(columns[1:], multipliers[1:], strict=True):
-        key = key + column * multiplier
+    key = np.zeros(len(columns[0]))
+    for k, column in enumerate(columns):
+        key += column * sqrt(k + 2.0)
     return key
 
 

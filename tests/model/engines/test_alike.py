@@ -74,7 +74,7 @@ def test_kinds_have_the_likelihood_of_their_groups(formula: str, family: str, ta
 def test_a_fit_by_kinds_is_the_fit_by_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     data = children()
     merged = fit(VISITS, data)
-    monkeypatch.setattr("peerstats.model.engines.alike.FEWEST_ROWS", 10**9)
+    monkeypatch.setattr("peerstats.model.engines.alike.FEWEST_GROUPS", 10**9)
     single = fit(VISITS, data)
     assert merged.llf == pytest.approx(single.llf, abs=1e-8)
     np.testing.assert_allclose(merged.params, single.params, atol=1e-6)
@@ -104,4 +104,4 @@ def test_groups_that_differ_are_left_alone() -> None:
     assert alike_groups(problem_of(data.assign(age=data["age"] + 1e-9 * noise))) is None
     # A covariate of the group alone: first rows differ, and so do the groups.
     assert alike_groups(problem_of(data.assign(smoke=noise[data["child"]]))) is None
-    assert alike_groups(problem_of(data[data["child"] < 50])) is None  # too few rows to matter
+    assert alike_groups(problem_of(data[data["child"] < 50])) is None  # too few to matter
